@@ -79,26 +79,29 @@ def annotate(
 
     Args:
         folder: The dataset folder.
-        model: Model that encodes: a packaged name, a folder or a hub id. [the dataset's teacher]
+        model: Model that the annotator runs, such as a VAE, CLIP or captioner: a packaged name, a
+            folder or a hub id. [the dataset's teacher]
         revision: Branch, tag or commit of the hub model.
-        add: What to add: names of annotators, or names or files of your own modules.
+        add: Annotators to run: their names, or names or files of your own modules.
         options: Options of the annotators, by name.
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
-        out: Output folder or URL; the default is found without being named. [DIR.annotations/NAME]
+        out: Output folder or URL; other commands find the default by themselves.
+            [DIR.annotations/NAME]
         batch_size: Samples per batch. [16]
         cpu_threads: CPU threads of each worker. [1]
-        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
-            serial. [auto]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set, --address is given or several GPUs
+            are visible, else serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [0; 1 with a model]
-        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
-            another is dropped. [30]
-        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
-        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+        grace: Seconds from SIGTERM (a preemption) until the process must end. A worker finishes its
+            shard if it can in that time, else drops it. [30]
+        stuck_after: End the run if no Ray worker answers for this many seconds; 0 waits forever.
+            [43200]
+        shard_range: Make only part I of N of the shards; leave the others to other commands. [all
             shards]
-        accept_changed_code: Go on although your own code has changed: what was made stands, and
-            what is made from now on is recorded with the new code.
+        accept_changed_code: Continue although your own code has changed: finished work stays, and
+            new work is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -150,25 +153,25 @@ def calibrate(
     """Measure how close sampler settings come to a teacher's converged ODE.
 
     Args:
-        model: Teacher: a packaged name, a folder or a hub id. [tiny]
+        model: Model to sample: a packaged name, a folder or a hub id. [tiny]
         cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [the model's
             own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
         lora: LoRA to merge into the model: a .safetensors file, or a folder with
-            pytorch_lora_weights.safetensors, and perhaps its scale.
+            pytorch_lora_weights.safetensors, optionally with a scale.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
-            pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input.
+            pairgen dataset or a saved hub dataset, local or as URLs; - reads standard input.
             Repeatable. [those packaged for the model]
-        column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
-            txt]
+        column: Column that holds the prompts; in tars, a member or a key of the member json.
+            [prompt, text, caption or txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
         num_prompts: Number of (prompt, noise) pairs to measure. [64]
-        end: End of the ODE: the last timestep, or sigma 0. [the model's own, else t0]
+        end: End of the ODE: the last timestep (t0), or sigma 0 (clean). [the model's own, else t0]
         seed: Random seed of the noise. [0]
-        tolerance: Largest median error to accept, as 2% or 0.02. [2%]
+        tolerance: Largest median error to accept, such as 2% or 0.02. [2%]
         solvers: Solvers and spacings to measure. [ddim/trailing, ddim/leading, dpmpp_2m/trailing,
             dpmpp_2m/logsnr, heun/logsnr]
         steps: Numbers of steps to measure. [10,15,20,30,50]
@@ -230,62 +233,68 @@ def collect(
     trust_code: bool = False,
     progress: bool = True,
 ) -> Manifest:
-    """Turn real images into shards of one size, with captions and classes; continue a run.
+    """Turn real images into shards, all in one size, with captions; continue a run.
 
     Options that you leave out come from the plan of the folder `out` if it has one.
 
     Args:
-        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here
-            or as URLs; repeatable. Or package:painted. [package:photographs]
+        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, local
+            or as URLs; repeatable. Or package:painted, synthetic pictures that pairgen paints.
+            [package:photographs]
         from_ode: Use the decoded samples of a dataset made by `pairgen ode` as images.
-        captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
-            caption column.
+        captions: Table of captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key)
+            and a caption column.
         column: Caption column. [caption, text, prompt or txt]
-        caption_choice: What to do with several captions of an image, a list: refuse the image, take
-            the first, draw one for each sample, or make a sample of each. [refuse]
-        num_images: Number of pictures of package:painted; may grow later. [must be given there]
-        split: Compositions that package:painted shows: those that the model `tiny` was trained on,
-            or those that it never saw. [train]
-        hr: HR images of pairs that exist; needs --lr.
-        lr: Their LR images: equal names, or RealSR's endings _HR and _LR4.
-        pairs: Folder with test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/ (SeeSR).
-        scale: HR of a pair is this many times as large as LR. [4]
-        edit_triples: Edits: csv, tsv, jsonl or Parquet with source, instruction and target; paths
-            are relative to the file. Or package:painted.
-        label_column: Column of class labels, integers from 0, in the table of captions, else in the
-            images' own table; in a tar the member of that name. Stored as `cls`.
+        caption_choice: What to do with an image that has a list of captions: refuse the image, take
+            the first, draw one for each sample, or make a sample for each. [refuse]
+        num_images: Number of pictures that package:painted makes; you can raise it later. [must be
+            given for package:painted]
+        split: Compositions that package:painted shows: those that the model `tiny` was trained on
+            (train), or those that it never saw (held-out). [train]
+        hr: HR images of existing pairs; needs --lr.
+        lr: LR images of these pairs, with the same file names, or with RealSR's endings _HR and
+            _LR4.
+        pairs: Folder of existing pairs: test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/
+            (SeeSR).
+        scale: Super-resolution factor of the pairs: HR is N times as large as LR. [4]
+        edit_triples: Table of edits: csv, tsv, jsonl or Parquet with the columns source,
+            instruction and target; paths are relative to the file. Or package:painted.
+        label_column: Column of class labels (integers from 0) in the --captions table, else in the
+            images' own table; in a tar, the member of that name. Stored as `cls`.
         size: Side of the stored images in pixels. [512]
-        bucket: Keep aspect ratios: give each image the shape of about --size x --size pixels that
-            fits it best, from 1:4 to 4:1, and make one sub-set for each shape.
-        crop: Where to cut, after the image was resized to just cover the square or the bucket.
-            [center]
+        bucket: Keep aspect ratios: give each image the best-fitting shape, from 1:4 to 4:1, of
+            about --size x --size pixels, and make one sub-set for each shape.
+        crop: Where to crop, after the image is resized to just cover the square or the bucket's
+            shape. [center]
         enlarge: Enlarge images smaller than --size instead of rejecting them.
         flip: Mirror images left to right with probability 1/2.
         min_size: Skip images whose shorter side has fewer pixels. [no limit]
-        min_sharpness: Lowest variance of a crop's Laplacian: below 10 is flat or out of focus,
-            texture has hundreds. Random crops try ten places. [0]
+        min_sharpness: Skip crops whose Laplacian has a lower variance: flat or blurred crops are
+            below 10, textured ones in the hundreds. Random crops try ten places. [0]
         max_aspect: Skip images with a larger aspect ratio. [no limit]
-        seed: Random seed of crops and flips, and of painted pictures. [0]
+        seed: Random seed of crops, flips and painted pictures. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
-        format: Image format: jpg uses quality 95 without chroma subsampling, webp is lossless, keep
-            stores the bytes of files of one format that have --size already. [png]
+        format: Image format: jpg uses quality 95 without chroma subsampling; webp is lossless; keep
+            stores the files unchanged, which must share one format and already have --size. [png]
         out: Output folder or URL. [data/collect]
         samples_per_shard: Samples per shard. [256]
-        shard_bytes: Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps
-            what was chosen when it was begun. [--samples-per-shard sets it]
+        shard_bytes: Approximate size of a shard in bytes, such as 1GB, instead of
+            --samples-per-shard; a folder keeps the size of its first run. [--samples-per-shard sets
+            it]
         cpu_threads: CPU threads of each worker. [1]
-        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
-            serial. [auto]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set, --address is given or several GPUs
+            are visible, else serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor; --from-ode decodes on them. [0]
-        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
-            another is dropped. [30]
-        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
-        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+        grace: Seconds from SIGTERM (a preemption) until the process must end. A worker finishes its
+            shard if it can in that time, else drops it. [30]
+        stuck_after: End the run if no Ray worker answers for this many seconds; 0 waits forever.
+            [43200]
+        shard_range: Make only part I of N of the shards; leave the others to other commands. [all
             shards]
-        accept_changed_code: Go on although your own code has changed: what was made stands, and
-            what is made from now on is recorded with the new code.
+        accept_changed_code: Continue although your own code has changed: finished work stays, and
+            new work is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -326,15 +335,17 @@ def compare(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
-        teacher_steps: Step counts at which to evaluate the teacher too; not for image-to-image
-            students. [1,2,4,50]
-        protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
-        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for
-            image-to-image students.
-        real_statistics: Statistics of real images; adds the Frechet distance to them.
+        teacher_steps: Step counts at which to evaluate the teacher too; not for students from
+            images. [1,2,4,50]
+        protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y without a border
+            (classic-sr), or on RGB (rgb). [real-isr]
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for students from images. Needs pip
+            install 'pairgen[iqa]'.
+        real_statistics: File of statistics of real images; adds the Frechet distance to these
+            images.
         out: Output folder. [comparisons/NAME_OF_DATA]
-        batch_size: Samples per batch. [as the pairs were made; the model's for images]
-        cpu_threads: CPU threads. [as the pairs were made]
+        batch_size: Samples per batch. [that of the pairs; the model's for images]
+        cpu_threads: CPU threads. [that of the pairs]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -391,54 +402,59 @@ def degrade(
     Options that you leave out come from the plan of the folder `out` if it has one.
 
     Args:
-        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here
-            or as URLs; repeatable. Or package:painted. [package:photographs]
+        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, local
+            or as URLs; repeatable. Or package:painted, synthetic pictures that pairgen paints.
+            [package:photographs]
         from_ode: Use the decoded samples of a dataset made by `pairgen ode` as images.
-        captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
-            caption column.
+        captions: Table of captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key)
+            and a caption column.
         column: Caption column. [caption, text, prompt or txt]
-        caption_choice: What to do with several captions of an image, a list: refuse the image, take
-            the first, draw one for each sample, or make a sample of each. [refuse]
-        num_images: Number of pictures of package:painted; may grow later. [must be given there]
-        split: Compositions that package:painted shows: those that the model `tiny` was trained on,
-            or those that it never saw. [train]
+        caption_choice: What to do with an image that has a list of captions: refuse the image, take
+            the first, draw one for each sample, or make a sample for each. [refuse]
+        num_images: Number of pictures that package:painted makes; you can raise it later. [must be
+            given for package:painted]
+        split: Compositions that package:painted shows: those that the model `tiny` was trained on
+            (train), or those that it never saw (held-out). [train]
         crop: Side of the HR crop in pixels. [512]
         crops: Random crops, or every tile of a grid. [random]
-        samples_per_image: Random crops per image; may grow later. [1]
-        min_sharpness: Lowest variance of a crop's Laplacian: below 10 is flat or out of focus,
-            texture has hundreds. Random crops try ten places. [0]
+        samples_per_image: Random crops per image; you can raise it later. [1]
+        min_sharpness: Skip crops whose Laplacian has a lower variance: flat or blurred crops are
+            below 10, textured ones in the hundreds. Random crops try ten places. [0]
         max_aspect: Skip images with a larger aspect ratio. [no limit]
-        overlay: Add HR and LR to the samples of --from-ode themselves, as an overlay; HR is the
-            whole decoded latent.
-        scales: Super-resolution factors, of 2, 4, 8 and 16. Each stores LR at 1/N and 2/N. [4]
-        levels: LR levels to store instead of those that --scales implies.
+        overlay: Add HR and LR to the samples of the --from-ode dataset itself, as an overlay; HR is
+            the whole decoded latent.
+        scales: Super-resolution factors N: one or more of 2, 4, 8 and 16. Each stores LR at 1/N and
+            2/N of the size of HR. [4]
+        levels: LR levels N (1/N of the size of HR) to store instead of those that --scales implies.
         nested: Make each level after the first from the stored level of twice its size, not from
             HR.
         degradation: Degradation preset, or your own .yaml file. [realesrgan]
-        seed: Random seed of crops and degradations, and of painted pictures. [0]
+        seed: Random seed of crops, degradations and painted pictures. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         hr_format: HR format; jpg uses quality 95 without chroma subsampling. [png]
         out: Output folder or URL. [data/degrade-DEGRADATION; SET.annotations/degraded with
             --overlay]
         samples_per_shard: Samples per shard. [256]
-        shard_bytes: Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps
-            what was chosen when it was begun. [--samples-per-shard sets it]
+        shard_bytes: Approximate size of a shard in bytes, such as 1GB, instead of
+            --samples-per-shard; a folder keeps the size of its first run. [--samples-per-shard sets
+            it]
         cpu_threads: CPU threads of each worker. [1]
         pixel_path: Degrade one image at a time on the CPU, or batches with torch, on a GPU if there
-            is one; a dataset keeps its path. [cpu]
+            is one; you cannot change it within a dataset. [cpu]
         batch_size: Images per batch with --pixel-path torch. [32]
-        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
-            serial. [auto]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set, --address is given or several GPUs
+            are visible, else serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [0; 1 with --pixel-path torch]
-        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
-            another is dropped. [30]
-        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
-        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+        grace: Seconds from SIGTERM (a preemption) until the process must end. A worker finishes its
+            shard if it can in that time, else drops it. [30]
+        stuck_after: End the run if no Ray worker answers for this many seconds; 0 waits forever.
+            [43200]
+        shard_range: Make only part I of N of the shards; leave the others to other commands. [all
             shards]
-        accept_changed_code: Go on although your own code has changed: what was made stands, and
-            what is made from now on is recorded with the new code.
+        accept_changed_code: Continue although your own code has changed: finished work stays, and
+            new work is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -479,20 +495,22 @@ def evaluate(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
-        teacher_steps: Step counts at which to evaluate the teacher too; not for image-to-image
-            students. [1,2,4,50]
-        protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
-        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for
-            image-to-image students.
-        real_statistics: Statistics of real images; adds the Frechet distance to them.
-        steps: Steps of the model; not for students that start from an image. [as many as it was
-            trained for; those of the pairs for a teacher]
-        beside: Folder of another system's images of the same pairs; adds a row. May be repeated.
-        subset: Pairs that get a table of their own, such as 'faces=contains(prompt, "face")'. May
-            be repeated.
+        teacher_steps: Step counts at which to evaluate the teacher too; not for students from
+            images. [1,2,4,50]
+        protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y without a border
+            (classic-sr), or on RGB (rgb). [real-isr]
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for students from images. Needs pip
+            install 'pairgen[iqa]'.
+        real_statistics: File of statistics of real images; adds the Frechet distance to these
+            images.
+        steps: Sampling steps of the model; not for students that start from an image. [the number
+            it was trained for; for a teacher, that of the pairs]
+        beside: Folder of another system's images for the same pairs; adds a row. Repeatable.
+        subset: Subset of the pairs to report in a table of its own, such as 'faces=contains(prompt,
+            "face")'. Repeatable.
         out: Output folder. [RUN/eval]
-        batch_size: Samples per batch. [as the pairs were made; the model's for images]
-        cpu_threads: CPU threads. [as the pairs were made]
+        batch_size: Samples per batch. [that of the pairs; the model's for images]
+        cpu_threads: CPU threads. [that of the pairs]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -512,11 +530,11 @@ def export(
     trust_code: bool = False,
     progress: bool = True,
 ) -> Exported:
-    """Write a one-step student and its decoder as ONNX files.
+    """Export a one-step student and its decoder to ONNX.
 
     Args:
         run: The run of `pairgen train`, or any one-step model.
-        onnx: Folder for the ONNX files, which must not exist yet.
+        onnx: Folder for the ONNX files; it must not exist yet.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -542,10 +560,10 @@ def inspect(
     Args:
         folder: The dataset folder.
         *keys: Keys of samples.
-        where: Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the
-            columns are those of the index, and those that annotations add.
+        where: Count and show only samples that match, such as 'guidance_scale == 8 and len(prompt)
+            < 200', by the columns of the index and of annotations.
         grid: Save a grid of the given samples, or of samples spread evenly over the dataset.
-        num: Number of samples in the grid, without KEY. [16]
+        num: Number of samples in the grid if you give no KEY. [16]
         trajectory: Show the stored trajectory of each sample, from noise to end point.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
@@ -604,23 +622,23 @@ def ode(
     model's config.
 
     Args:
-        model: Teacher: a packaged name, a folder or a hub id. [tiny]
+        model: Model to sample: a packaged name, a folder or a hub id. [tiny]
         cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [the model's
             own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
         lora: LoRA to merge into the model: a .safetensors file, or a folder with
-            pytorch_lora_weights.safetensors, and perhaps its scale.
+            pytorch_lora_weights.safetensors, optionally with a scale.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
-            pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input.
+            pairgen dataset or a saved hub dataset, local or as URLs; - reads standard input.
             Repeatable. [those packaged for the model]
-        column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
-            txt]
+        column: Column that holds the prompts; in tars, a member or a key of the member json.
+            [prompt, text, caption or txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
         long_prompts: How to handle prompts longer than the text encoder's limit. [truncate]
-        end: End of the ODE: the last timestep, or sigma 0. [the model's own, else t0]
+        end: End of the ODE: the last timestep (t0), or sigma 0 (clean). [the model's own, else t0]
         seed: Random seed of the noise. [0]
         steps: Number of solver steps. [the model's own, else 50]
         solver: ODE solver. [the model's own, else ddim]
@@ -632,29 +650,31 @@ def ode(
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         num_samples: Number of samples. [one per prompt and guidance scale]
         out: Output folder or URL. [data/ode-MODEL]
-        noise: Store the noise, or only its seed, which halves the size. [stored]
-        store_embeddings: Store prompt embeddings: txt_emb.npy, and pooled_emb.npy where the model
-            has it.
+        noise: Store the noise, or only its seed, which halves the size of the dataset. [stored]
+        store_embeddings: Store prompt embeddings: txt_emb.npy, and pooled_emb.npy if the model has
+            it.
         samples_per_shard: Samples per shard. [the model's default]
-        shard_bytes: Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps
-            what was chosen when it was begun. [--samples-per-shard sets it]
+        shard_bytes: Approximate size of a shard in bytes, such as 1GB, instead of
+            --samples-per-shard; a folder keeps the size of its first run. [--samples-per-shard sets
+            it]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
         dtype: Precision of the network; the ODE state stays in float32. [the model's, float32
             without a GPU]
         compile: Compile the network with torch.compile.
-        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
-            serial. [auto]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set, --address is given or several GPUs
+            are visible, else serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1]
-        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
-            another is dropped. [30]
-        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
-        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+        grace: Seconds from SIGTERM (a preemption) until the process must end. A worker finishes its
+            shard if it can in that time, else drops it. [30]
+        stuck_after: End the run if no Ray worker answers for this many seconds; 0 waits forever.
+            [43200]
+        shard_range: Make only part I of N of the shards; leave the others to other commands. [all
             shards]
-        accept_changed_code: Go on although your own code has changed: what was made stands, and
-            what is made from now on is recorded with the new code.
+        accept_changed_code: Continue although your own code has changed: finished work stays, and
+            new work is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -679,15 +699,16 @@ def push(
     trust_code: bool = False,
     progress: bool = True,
 ) -> Pushed:
-    """Upload a dataset or the student of a run to the hub; only what is new or changed is sent.
+    """Upload a dataset or the student of a run to the hub; only new and changed files are sent.
 
     Args:
         folder: The dataset or the run, on this machine.
         to: `hf://datasets/OWNER/NAME` for a dataset, `hf://OWNER/NAME` for a run.
-        quick: Check only receipts, names and sizes first, as `pairgen verify --quick` does.
-        public: Make a new repository public. One that exists stays as it is. [private]
-        license: License of what is pushed, as the hub names it, such as cc-by-4.0, for its card.
-        unfinished: Push the finished shards of a dataset that lacks others.
+        quick: Check only receipts, names and sizes before the push, as `pairgen verify --quick`
+            does.
+        public: Make a new repository public; an existing one stays as it is. [private]
+        license: License to name in the card, by its hub id, such as cc-by-4.0.
+        unfinished: Push the finished shards of an unfinished dataset.
         dry_run: List what would be sent and removed, and send nothing.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
@@ -718,17 +739,18 @@ def repair(
     Args:
         folder: The dataset folder.
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
-        batch_size: Samples per batch. [as the dataset was made]
-        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
-            serial. [auto]
+        batch_size: Samples per batch. [that of the dataset]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set, --address is given or several GPUs
+            are visible, else serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1]
-        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
-            another is dropped. [30]
-        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
-        accept_changed_code: Go on although your own code has changed: what was made stands, and
-            what is made from now on is recorded with the new code.
+        grace: Seconds from SIGTERM (a preemption) until the process must end. A worker finishes its
+            shard if it can in that time, else drops it. [30]
+        stuck_after: End the run if no Ray worker answers for this many seconds; 0 waits forever.
+            [43200]
+        accept_changed_code: Continue although your own code has changed: finished work stays, and
+            new work is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -769,13 +791,13 @@ def report(
     trust_code: bool = False,
     progress: bool = True,
 ) -> Reported:
-    """Write a page about a dataset or a training run: one HTML file, which opens offline.
+    """Write a page about a dataset or a training run: one HTML file that opens offline.
 
     Args:
         folder: The dataset or the run, finished or not.
-        num: Number of samples of a dataset to show, evenly drawn. [48]
-        where: Draw from these samples of a dataset alone, such as 'guidance_scale == 8'.
-        seed: Random seed of the draw of samples: another one shows others. [0]
+        num: Number of samples to show, drawn evenly from the dataset. [48]
+        where: Show only samples that match, such as 'guidance_scale == 8'.
+        seed: Random seed that chooses the samples. [0]
         out: Output file. [report.html in the folder]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
@@ -833,45 +855,47 @@ def restore(
         tagger_model: Model of the tagger: a folder or a hub id, such as
             openai/clip-vit-large-patch14.
         tagger_revision: Branch, tag or commit of the tagger's hub model.
-        tagger_options: Options of the tagger, by name: see the options of annotators.
-        tag_each: What the tagger looks at: the picture, for one prompt, or each tile of the
-            network, for a prompt of its own. [picture]
-        prompt: Prompt of all pictures; an empty text for no prompt. [of each picture if the student
-            was trained so, else the student's]
-        images: Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here
-            or as URLs; repeatable.
-        captions: Prompt of each picture: csv, tsv, jsonl or Parquet with file_name (or image, path,
-            key) and a caption column.
+        tagger_options: Options of the tagger, by name: those of the annotator.
+        tag_each: What the tagger looks at: the whole picture, for a single prompt, or each tile of
+            the network, for one prompt per tile. [picture]
+        prompt: Prompt for all pictures; empty text for no prompt. [the picture's own if the student
+            was trained with such prompts, else the student's]
+        images: Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow,
+            local or as URLs; repeatable.
+        captions: Table with the prompt of each picture: csv, tsv, jsonl or Parquet with file_name
+            (or image, path, key) and a caption column.
         column: Caption column. [caption, text, prompt or txt]
-        scale: Size of the result, in times of the input. [the scale that the student was trained
-            for]
-        steps: Steps of a student that starts from noise. [as many as it was trained for]
-        color_fix: Give the result the colors of the input: mean and deviation of each channel
-            (adain), its low frequencies (wavelet), the mean of both (blend), or none. [adain]
-        tile: Side of the network's tiles in latents (96: 768 px for Stable Diffusion); 0 for none.
-            [96]
-        overlap: Overlap of the network's tiles in latents. [a third of --tile]
-        vae_tile: Side of the VAE's tiles in latents; 0 for none. [96]
-        vae_overlap: Overlap of the VAE's tiles in latents. [a third of --vae-tile]
-        seed: Random seed of the noises. [0]
+        scale: Upscaling factor: size of the result divided by the size of the input. [the scale
+            that the student was trained for]
+        steps: Sampling steps, for a student that starts from noise. [the number it was trained for]
+        color_fix: Give the result the colors of the input: mean and standard deviation of each
+            channel (adain), the low frequencies (wavelet), the average of both results (blend), or
+            none. [adain]
+        tile: Side of the network's tiles in latent pixels (96 are 768 px for Stable Diffusion); 0
+            for no tiles. [96]
+        overlap: Overlap of the network's tiles in latent pixels. [a third of --tile]
+        vae_tile: Side of the VAE's tiles in latent pixels; 0 for no tiles. [96]
+        vae_overlap: Overlap of the VAE's tiles in latent pixels. [a third of --vae-tile]
+        seed: Random seed of the noise. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         out: Output folder or URL.
         format: Format of the results: png; jpg of quality 95 without chroma subsampling; lossless
-            webp. Only png holds 16 bits. [png]
+            webp. Only png can hold 16 bits. [png]
         dtype: Precision of the network; the VAE computes in float32. [the model's, float32 without
             a GPU]
-        batch_size: Tiles of a picture that the network sees at once. [1]
+        batch_size: Tiles of a picture per batch of the network. [1]
         cpu_threads: CPU threads of each worker. [1]
-        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
-            serial. [auto]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set, --address is given or several GPUs
+            are visible, else serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1]
-        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
-            another is dropped. [30]
-        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
-        accept_changed_code: Go on although your own code has changed: what was made stands, and
-            what is made from now on is recorded with the new code.
+        grace: Seconds from SIGTERM (a preemption) until the process must end. A worker finishes its
+            shard if it can in that time, else drops it. [30]
+        stuck_after: End the run if no Ray worker answers for this many seconds; 0 waits forever.
+            [43200]
+        accept_changed_code: Continue although your own code has changed: finished work stays, and
+            new work is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -921,32 +945,34 @@ def sample(
     images from pictures is given them as `condition`.
 
     Args:
-        model: Teacher: a packaged name, a folder or a hub id. [tiny]
+        model: Model to sample: a packaged name, a folder or a hub id. [tiny]
         cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [the model's
             own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
         lora: LoRA to merge into the model: a .safetensors file, or a folder with
-            pytorch_lora_weights.safetensors, and perhaps its scale.
+            pytorch_lora_weights.safetensors, optionally with a scale.
         prompts: A prompt, or any prompt source that `pairgen ode` accepts; repeatable. [those
-            packaged for the model, or of the conditions]
-        column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
-            txt]
+            packaged for the model, or those of the conditions]
+        column: Column that holds the prompts; in tars, a member or a key of the member json.
+            [prompt, text, caption or txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
-        num_per_prompt: Images per prompt, or condition. [1]
-        condition: Pictures that a model makes images from: folders, globs, files, .txt lists of
-            paths, .tar, .parquet, .arrow, or a dataset with the member that it takes; repeatable.
-        masks: Masks for a model that paints a part of a picture: for each, one of the same name,
-            white where it is to be painted; repeatable.
-        end: End of the ODE: the last timestep, or sigma 0. [the model's own, else t0]
+        num_per_prompt: Images per prompt or condition. [1]
+        condition: Input pictures, for a model that makes images from pictures: folders, globs,
+            files, .txt lists of paths, .tar, .parquet, .arrow, or a dataset with the member that
+            the model takes; repeatable.
+        masks: Masks for an inpainting model: one of the same name for each picture, white where the
+            model paints; repeatable.
+        end: End of the ODE: the last timestep (t0), or sigma 0 (clean). [the model's own, else t0]
         seed: Random seed of the noise. [0]
         steps: Number of solver steps. [the model's own, else 50]
         solver: ODE solver. [the model's own, else ddim]
         spacing: Timestep spacing: leading, trailing, linspace, logsnr or uniform; or the timesteps
             themselves. [the model's own, else trailing]
-        columns: Images per row of the grid. [the scales, or noises, of a prompt, else 8 or more]
+        columns: Images per row of the grid. [the number of guidance scales, else of images per
+            prompt, else 8 or more]
         captions: Print the prompt below each image. [captions]
         out: Output: a .png grid, or a folder for single images, the grid and samples.json.
             [samples.png]
@@ -975,7 +1001,7 @@ def status(
 
     Args:
         folder: The dataset, finished or not.
-        price_per_gpu_hour: Price per hour of the device that a worker runs on. [no price]
+        price_per_gpu_hour: Hourly price of the device that a worker runs on. [no price]
         progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
@@ -1049,19 +1075,19 @@ def train(
         model: Model to initialize the student from. [the dataset's teacher]
         data: Dataset to train on; repeatable.
         where: Train only on samples that match, such as 'guidance_scale == 8'.
-        window: Shards of a dataset that are shuffled together. [8]
-        allow_shared_noise: Allow datasets that share their noise.
+        window: Number of shards of a dataset whose samples are shuffled together. [8]
+        allow_shared_noise: Allow several datasets whose noise was drawn from the same seed.
         skip_bad: Skip damaged shards and log each one.
         lora_rank: Train LoRA adapters of this rank instead of all weights. [the method's own, else
             0: off]
-        lora_alpha: Scale of the adapters, divided by their rank. [the method's own, else the rank:
-            a scale of 1]
-        lora_targets: Layers that get adapters, each by the end of its name, such as to_q.
+        lora_alpha: LoRA alpha: the adapters are scaled by alpha divided by their rank. [the
+            method's own, else the rank: a scale of 1]
+        lora_targets: Layers that get adapters, each given by the end of its name, such as to_q.
             [attention, feed-forward layers and convolutions]
-        trained_layers: Layers that are trained as a whole while the others keep their weights or
-            get adapters, named alike.
-        optimizer: Optimizer: AdamW; with its moments in 8 bits; or sharded, where each rank keeps
-            the moments of a part of the weights. [adamw]
+        trained_layers: Layers to train in full, named in the same way; the other layers stay frozen
+            or get adapters.
+        optimizer: Optimizer: AdamW (adamw), AdamW with 8-bit moments (adamw8bit), or AdamW whose
+            moments are split among the ranks (sharded). [adamw]
         lr: Learning rate. [the method's default]
         warmup_steps: Steps over which the learning rate rises from 0. [the method's own, else 0]
         lr_schedule: Schedule of the learning rate: constant, or cosine down to 0 at the last step.
@@ -1069,42 +1095,44 @@ def train(
         betas: Betas of AdamW. [the method's own, else 0.9,0.999]
         weight_decay: Weight decay of AdamW. [the method's own, else 0.01]
         clip: Largest norm of the gradient; 0 for no limit. [the method's own, else 1]
-        ema_decay: Decay of the weights' exponential moving average, which is what is exported then;
-            0 for none. [the method's own, else 0]
+        ema_decay: Decay of the exponential moving average of the weights, which is then exported
+            instead of the weights; 0 for none. [the method's own, else 0]
         steps: Training steps: updates of the student. [10,000]
         batch_size: Samples per batch of a step, over all processes and micro-batches. [the method's
             default]
         accumulate: Micro-batches per process and step (gradient accumulation). [1]
-        seed: Random seed of the training. [0]
+        seed: Random seed of the training run. [0]
         options: Options of the method, by name.
-        players: Options of single players and their networks, by name.
+        players: Options of individual players, such as the discriminator, and of their networks, by
+            name.
         guidance_embedding: Condition the student on the guidance scale of each sample.
-        crop: Side of random crops, in pixels of the largest image that is read; smaller ones show
-            the same part. [0: whole images]
-        flip: Flip half of the samples left to right, all images of a sample alike.
-        data_parts: Parts that the order of samples is divided into. The number of processes must
-            divide it, now and whenever the run is resumed. [the number of processes]
+        crop: Side of random crops, in pixels of the sample's largest image; its smaller images are
+            cropped to the same part. [0: whole images]
+        flip: Flip each sample left to right with probability 1/2, all of its images together.
+        data_parts: Number of parts that the order of samples is divided into. It must be a multiple
+            of the number of processes, also when you resume the run with another number. [the
+            number of processes]
         resume: Resume from the last checkpoint.
         chain: Train the method yonos in stages, one for each of these factors, and then the
             decoder. [one run]
-        to: Factor that the chain stops at. [its last]
+        to: Factor at which to stop the chain. [the last of --chain]
         from_run: Finished run of yonos that the chain continues from. [none]
-        stages: Options of single stages of a chain, such as x4.steps and decoder.lr.
+        stages: Options of individual stages of a chain, such as x4.steps and decoder.lr.
         out: Output folder of the run. [runs/METHOD-MODEL]
         checkpoint_every: Steps between checkpoints. [1,000; 0: at the end]
         checkpoints_total_limit: Number of newest checkpoints to keep; 0 for all. [2]
         grid_every: Steps between validation grids. [1,000; 0: at the end]
         num_grid_prompts: Prompts or images in a validation grid. [8]
-        log_every: Steps between lines of metrics. [10]
-        tracker: Where metrics and grids are shown too; auto is tensorboard if it is installed.
+        log_every: Steps between log lines with metrics. [10]
+        tracker: Tracker to send metrics and grids to; auto is TensorBoard if it is installed.
             [auto]
-        tensorboard: Whether tracker=auto writes for TensorBoard.
+        tensorboard: Whether tracker=auto uses TensorBoard.
         precision: Compute precision. [the method's own, else float32]
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
-        cpu_threads: CPU threads of every process. [as when the run started, at first torch's own
-            choice]
-        accept_changed_code: Go on although your own code has changed: what was made stands, and
-            what is made from now on is recorded with the new code.
+        cpu_threads: CPU threads of every process. [the number that the run started with, which is
+            torch's choice]
+        accept_changed_code: Continue although your own code has changed: finished work stays, and
+            new work is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         progress: Show progress on standard error, or in the notebook. [True]
@@ -1138,7 +1166,7 @@ def verify(
         fraction: Share of the shards to read. [1]
         seed: Random seed of the shards that --fraction picks. [0]
         where: Check only samples that match, such as 'guidance_scale == 8'.
-        executor: Where to run. auto: ray if RAY_ADDRESS is set or --address given, else serial.
+        executor: Where to run. auto: ray if RAY_ADDRESS is set or --address is given, else serial.
             [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.

@@ -41,8 +41,8 @@ class EncodingOptions(PictureOptions):
         tuple[str, ...],
         Each(Text()),
         Option(
-            "Images to encode: hr, and levels such as lr4, which are enlarged to the size of HR "
-            "first."
+            "Images to encode: hr, and levels such as lr4, which are first enlarged to the size "
+            "of HR."
         ),
     ] = (HR,)
 

@@ -24,5 +24,10 @@ class PictureOptions(Options):
     """Options of annotators that look at one image of a sample."""
 
     image: Annotated[
-        str, Text(), Option("Image to read.", default="png, jpg or webp, as the set has it")
+        str,
+        Text(),
+        Option(
+            "Member that holds the image to read.",
+            default="png, jpg or webp, whichever the dataset has",
+        ),
     ] = ""

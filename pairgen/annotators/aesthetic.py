@@ -48,7 +48,7 @@ class AestheticOptions(PictureOptions):
         str,
         FilePath(),
         Option(
-            "Weights of the predictor, safetensors or .pth.",
+            "Weights of the aesthetic predictor: a .safetensors or .pth file.",
             metavar="FILE",
             missing=(
                 "must name the weights of a predictor, such as "

@@ -30,14 +30,20 @@ class CannyOptions(PictureOptions):
 
     command = "the canny annotator"
 
-    low: Annotated[float, Number(0.0, 1e5), Option("Gradient below which a pixel is no edge.")] = (
-        100.0
-    )
-    high: Annotated[float, Number(0.0, 1e5), Option("Gradient above which a pixel is an edge.")] = (
-        200.0
-    )
+    low: Annotated[
+        float,
+        Number(0.0, 1e5),
+        Option(
+            "Lower threshold of the hysteresis: a pixel with a smaller gradient is not an edge."
+        ),
+    ] = 100.0
+    high: Annotated[
+        float,
+        Number(0.0, 1e5),
+        Option("Upper threshold of the hysteresis: a pixel with a larger gradient starts an edge."),
+    ] = 200.0
     l2: Annotated[
-        bool, Switch(), Option("Measure gradients by their length instead of the sum of both.")
+        bool, Switch(), Option("Measure a gradient by its L2 norm instead of its L1 norm.")
     ] = False
 
     @model_validator(mode="after")

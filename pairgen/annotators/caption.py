@@ -50,12 +50,12 @@ class CaptionOptions(PictureOptions):
         int, Integer(1, 1000), Option("Largest number of tokens after the prompt.")
     ] = 30
     beams: Annotated[
-        int, Integer(1, 64), Option("Beams of the search; 1 takes the most likely token.")
+        int, Integer(1, 64), Option("Number of beams of the beam search; 1 for greedy decoding.")
     ] = 1
     member: Annotated[
         str,
         Choice((TEXT, BESIDE, TAGS), or_empty=True),
-        Option("Member to add.", default="txt, or caption.txt if the set has txt"),
+        Option("Member to add.", default="txt, or caption.txt if the dataset has txt"),
     ] = ""
 
 

@@ -50,7 +50,7 @@ class ClipOptions(PictureOptions):
     of: Annotated[
         tuple[str, ...],
         Each(Choice(("image", "text"))),
-        Option("What to embed; the score needs both."),
+        Option("What to embed; the column clip_score needs both."),
     ] = ("image", "text")
 
 

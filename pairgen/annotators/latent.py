@@ -27,7 +27,7 @@ class LatentOptions(EncodingOptions):
     sample: Annotated[
         bool,
         Switch(),
-        Option("Draw a sample of the posterior, once for all, instead of its mean."),
+        Option("Store one sample from the posterior instead of its mean."),
     ] = False
 
 

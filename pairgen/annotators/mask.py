@@ -42,7 +42,11 @@ class MaskOptions(PictureOptions):
     command = "the mask annotator"
 
     max_shapes: Annotated[
-        int, Integer(1, 100), Option("A mask has one shape to this many, equally likely.")
+        int,
+        Integer(1, 100),
+        Option(
+            "Largest number of shapes in a mask; every number from 1 to this one is equally likely."
+        ),
     ] = 4
     boxes: Annotated[
         float, Number(0.0, 1.0), Option("Probability that a shape is a box instead of a stroke.")
@@ -50,7 +54,9 @@ class MaskOptions(PictureOptions):
     largest: Annotated[
         float,
         Number(SMALLEST_BOX, 1.0),
-        Option("Largest side of a box, and length of a stroke's segment, as a share of the side."),
+        Option(
+            "Largest side of a box, and of a segment of a stroke, as a share of the image's side."
+        ),
     ] = 0.5
 
 

@@ -32,7 +32,7 @@ class SketchOptions(PictureOptions):
     sigma: Annotated[
         float,
         Number(0.1, 1000.0),
-        Option("Standard deviation of the blur in pixels: a larger one draws broader lines."),
+        Option("Standard deviation of the blur in pixels; larger values draw broader lines."),
     ] = 4.0
 
 

@@ -48,26 +48,40 @@ class TagsOptions(Options):
     table: Annotated[
         str,
         FilePath(),
-        Option("Table of tags: csv, tsv, jsonl or Parquet, with key, file_name or image."),
+        Option(
+            "Table of tags: csv, tsv, jsonl or Parquet, with a column key, file_name or image "
+            "that names the sample."
+        ),
     ] = ""
-    column: Annotated[str, Text(), Option("Column of the tags.", default="tags or tag")] = ""
-    captions: Annotated[
-        bool, Switch(), Option("Whether the caption of a sample becomes its tags.")
-    ] = False
+    column: Annotated[str, Text(), Option("Column that holds the tags.", default="tags or tag")] = (
+        ""
+    )
+    captions: Annotated[bool, Switch(), Option("Use the caption of each sample as its tags.")] = (
+        False
+    )
     vocabulary: Annotated[
-        str, FilePath(), Option("Words of which CLIP chooses the tags, one a line.")
+        str, FilePath(), Option("File of words, one per line, from which CLIP chooses the tags.")
     ] = ""
     of: Annotated[
-        str, Text("hr, or a level such as lr4"), Option("Image that CLIP looks at: hr, lr4 ...")
+        str,
+        Text("hr, or a level such as lr4"),
+        Option("Image that CLIP looks at: hr, or a level such as lr4."),
     ] = "hr"
     template: Annotated[
         str,
         Checked(_template, {"type": "string"}, "str"),
-        Option("What CLIP reads about a word, which stands for {}."),
+        Option("Text that CLIP compares with the image; the word replaces {}."),
     ] = "a photo of a {}"
-    best: Annotated[int, Integer(1, 1000), Option("Largest number of tags, nearest first.")] = 10
+    best: Annotated[
+        int, Integer(1, 1000), Option("Largest number of tags, most similar first.")
+    ] = 10
     above: Annotated[
-        float, Number(-1.0, 1.0), Option("Smallest cosine of image and text, such as 0.2.")
+        float,
+        Number(-1.0, 1.0),
+        Option(
+            "Smallest cosine similarity between image and text that makes a word a tag, such as "
+            "0.2."
+        ),
     ] = -1.0
 
 

@@ -25,7 +25,7 @@ COMMANDS = {
     ),
     "calibrate": (
         "pairgen.cli.calibrate",
-        "Measure which solver, spacing and step count reach a teacher's converged ODE.",
+        "Measure how close solvers, spacings and step counts come to a teacher's converged ODE.",
     ),
     "degrade": (
         "pairgen.cli.degrade",
@@ -33,7 +33,7 @@ COMMANDS = {
     ),
     "collect": (
         "pairgen.cli.collect",
-        "Turn real images into WebDataset shards of one size, with captions and classes.",
+        "Turn real images into WebDataset shards, all in one size, with captions and classes.",
     ),
     "annotate": (
         "pairgen.cli.annotate",
@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "eval": (
         "pairgen.cli.evaluate",
-        "Evaluate a student on held-out pairs, next to its teacher at several step counts.",
+        "Evaluate a student on held-out pairs, next to its teacher or to the target images.",
     ),
     "compare": (
         "pairgen.cli.compare",
@@ -65,7 +65,7 @@ COMMANDS = {
     ),
     "export": (
         "pairgen.cli.export",
-        "Write a one-step student and its decoder as ONNX files.",
+        "Export a one-step student and its decoder to ONNX.",
     ),
     "inspect": (
         "pairgen.cli.inspect",
@@ -73,19 +73,19 @@ COMMANDS = {
     ),
     "report": (
         "pairgen.cli.report",
-        "Write a page about a dataset or a training run: one HTML file, which opens offline.",
+        "Write a page about a dataset or a training run: one HTML file that opens offline.",
     ),
     "push": (
         "pairgen.cli.push",
-        "Upload a dataset or a student to the hub; only what is new or changed is sent.",
+        "Upload a dataset or a student to the hub; only new and changed files are sent.",
     ),
     "status": (
         "pairgen.cli.status",
-        "Show how far a dataset is: done, rate, ETA, workers, failures and cost.",
+        "Show the progress of a dataset: samples done, rate, ETA, workers, failures and cost.",
     ),
     "verify": (
         "pairgen.cli.verify",
-        "Check a dataset: shards, samples, index and noise.",
+        "Check a dataset: shards, samples, index and noise; then its annotations.",
     ),
     "repair": (
         "pairgen.cli.repair",

@@ -30,7 +30,7 @@ def annotate(
     """Add members or columns to the samples of a dataset, without editing it.
 
     Each annotator makes an overlay, DIR.annotations/NAME, which training, inspect and verify find
-    by themselves. Annotators: aesthetic, canny, caption, clip, depth, dino, latent, mask, moments,
+    automatically. Annotators: aesthetic, canny, caption, clip, depth, dino, latent, mask, moments,
     segmentation, sharpness, sketch, tags, text_embedding, or the name or file of your own module;
     `--set name=value` sets their options. Run the same command again to continue, and to catch up
     with a dataset that has grown or was repaired.

@@ -29,12 +29,12 @@ OF_TEACHER = ("model", "revision", "lora", "cfg", "prompts", "negative_prompt")
 @trust_option
 @config_options
 def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
-    """Measure which solver, spacing and step count reach a teacher's converged ODE.
+    """Measure how close solvers, spacings and step counts come to a teacher's converged ODE.
 
-    Prints a table of errors, evaluations and speeds, and the cheapest setting within the tolerance.
-    Writes calibration.json (for `pairgen ode --from-calibration`), calibration.md and
-    calibration.png. Measurements are kept: the same command continues, and other --steps add rows.
-    If you give several guidance scales, the one with the largest error decides.
+    Prints a table of errors, network evaluations and speeds, and the cheapest setting within the
+    tolerance. Writes calibration.json (for `pairgen ode --from-calibration`), calibration.md and
+    calibration.png. Run the same command again to continue, or with other --steps to add rows. If
+    you give several guidance scales, the one with the largest error decides.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ def cluster() -> None:
     """Start clusters and run commands on them: up, submit, status, logs, stop, down.
 
     CONFIG is a YAML file, or the name of a packaged one: local (Ray nodes on this machine), hosts
-    (machines by ssh), aws, gcp, kuberay, slurm. Copy and change those of clouds first.
+    (machines by ssh), aws, gcp, kuberay, slurm. Before you use one for a cloud, copy and edit it.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def cluster() -> None:
 @cluster.command(cls=GroupedCommand)
 @config_argument
 def up(config: str) -> None:
-    """Start a cluster, or what is missing of it."""
+    """Start a cluster, or the missing parts of it."""
     calls.up(config)
 
 
@@ -45,8 +45,8 @@ def up(config: str) -> None:
 def submit(config: str, command: tuple[str, ...], **options: Any) -> None:
     """Run a command on a cluster, follow its log, and exit with its code.
 
-    The command runs on the head and finds the cluster by itself. Ctrl-C stops following the log:
-    the command goes on, and `pairgen cluster logs --follow` follows it again.
+    The command runs on the head node and finds the cluster by itself. Ctrl-C only stops following
+    the log: the command keeps running, and `pairgen cluster logs --follow` follows it again.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def status(config: str) -> None:
     help="Follow the job to its end, and exit with its code.",
 )
 def logs(config: str, job: str, follow: bool) -> None:
-    """Print the log of a job, of the last one by default."""
+    """Print the log of a job, by default of the last one."""
     _exit_with(lambda: calls.logs(config, job, follow=follow))
 
 
@@ -82,14 +82,14 @@ def logs(config: str, job: str, follow: bool) -> None:
 @config_argument
 @argument("job", metavar="JOB")
 def stop(config: str, job: str) -> None:
-    """End a job; the cluster goes on."""
+    """Stop a job; the cluster keeps running."""
     calls.stop(config, job)
 
 
 @cluster.command(cls=GroupedCommand)
 @config_argument
 def down(config: str) -> None:
-    """End a cluster and all that runs on it."""
+    """Shut down a cluster and everything that runs on it."""
     calls.down(config)
 
 

@@ -24,10 +24,10 @@ def collect(
     preemptions: float | None,
     **options: Any,
 ) -> None:
-    """Turn real images into WebDataset shards of one size, with captions and classes.
+    """Turn real images into WebDataset shards, all in one size, with captions and classes.
 
     The shorter side is resized to --size, and a square is cut out; or, with --bucket, the shape
-    whose aspect ratio is nearest. Run the same command again to continue an interrupted run.
+    with the nearest aspect ratio. Run the same command again to continue an interrupted run.
 
     \b
     Examples:

@@ -19,12 +19,13 @@ def compare(
 ) -> None:
     """Compare students, baselines and the teacher on the same held-out pairs, with their costs.
 
-    RUN is a run folder of `pairgen train`, or any model; RUN@1,4 judges it in 1 and in 4 steps
-    instead of its own. Models from text are compared on pairs of `pairgen ode`, beside the teacher
-    at several step counts; models from images on pairs of images, beside bicubic interpolation.
+    RUN is a run folder of `pairgen train`, or any model; RUN@1,4 evaluates it in 1 and in 4
+    steps instead of its own number. Text-to-image models are compared on pairs from `pairgen ode`,
+    beside the teacher at several step counts; models from images, on pairs of images, beside
+    bicubic interpolation.
 
     Writes compare.json, index.html and a folder for each row. Run the same command again to
-    continue, or with more models to add rows: rows that stand are not computed again.
+    continue, or with more models to add rows: finished rows are not computed again.
 
     \b
     Examples:

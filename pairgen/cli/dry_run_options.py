@@ -60,7 +60,7 @@ def dry_run_options(command: Command) -> Command:
                 type=float,
                 metavar="P",
                 callback=_only_in_dry_run,
-                help="With --dry-run: price per hour of the device that a worker runs on.",
+                help="With --dry-run: hourly price of the device that a worker runs on.",
             ),
             option(
                 "--preemptions",

@@ -12,11 +12,11 @@ from pairgen.jobs.export.options import ExportConfig
 @options_of(ExportConfig, arguments=("run",))
 @trust_option
 def export(**options: Any) -> None:
-    """Write a one-step student and its decoder as ONNX files.
+    """Export a one-step student and its decoder to ONNX.
 
-    student.onnx turns noise and prompt embeddings into a latent, decoder.onnx the latent into an
-    image; onnx.json names their inputs. ONNX Runtime's image is compared with torch's. The text
-    encoder is not exported. Needs pip install 'pairgen[onnx]'.
+    student.onnx turns noise and prompt embeddings into a latent, and decoder.onnx turns the latent
+    into an image; onnx.json names their inputs. Compares ONNX Runtime's image with torch's. Does
+    not export the text encoder. Needs pip install 'pairgen[onnx]'.
 
     \b
     Examples:

@@ -18,8 +18,8 @@ from pairgen.jobs.inspect.options import InspectConfig
 def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show what a dataset contains and how it was made, or show single samples.
 
-    Reads only, and works on unfinished datasets too. Where receipts differ (in device, batch size,
-    dtype, threads, versions ...), the values are marked as mixed.
+    Changes nothing, and works on unfinished datasets too. Values that differ between receipts
+    (device, batch size, dtype, threads, versions ...) are marked as mixed.
 
     \b
     Examples:

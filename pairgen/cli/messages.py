@@ -101,19 +101,19 @@ def message_options() -> list[click.Option]:
         click.Option(
             ["--quiet"],
             callback=_chosen(_quiet),
-            help="Print results, warnings and errors alone.",
+            help="Print only results, warnings and errors.",
             **shared,
         ),
         click.Option(
             ["--verbose", "-v"],
             callback=_chosen(_verbose),
-            help="Print times, and details such as each shard.",
+            help="Also print times, and details such as each shard.",
             **shared,
         ),
         click.Option(
             ["--log-json"],
             callback=_chosen(write_json),
-            help="Print messages and progress as JSON, one object a line, on standard error.",
+            help="Print messages and progress to standard error as JSON, one object per line.",
             **shared,
         ),
     ]

@@ -13,16 +13,16 @@ from pairgen.cli.options import echo, trust_option
     group="Data",
     multiple=True,
     metavar="DIR|URL",
-    help="Dataset to compare; repeatable.",
+    help="Dataset to check; repeatable.",
 )
 @option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")
 @trust_option
 def methods(method: str, data: tuple[str, ...], as_json: bool, trust_code: bool) -> None:
     """Show what each training method needs of a dataset, and which command adds it.
 
-    METHOD is a name, or the name or file of your own module; all of pairgen's own without it. With
-    --data, you see whether each dataset has what is needed, itself or in an annotation, and which
-    command gives it what it lacks.
+    METHOD is a built-in method, or the name or file of your own module; leave it out for all
+    built-in methods. With --data, you see whether each dataset or its annotations have what the
+    method needs, and which command adds what is missing.
 
     \b
     Examples:

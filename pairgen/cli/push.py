@@ -15,11 +15,11 @@ from pairgen.wording import counted, size_text
 @options_of(PushConfig)
 @trust_option
 def push(folder: str, to: str, **options: Any) -> None:
-    """Upload a dataset or a student to the hub; only what is new or changed is sent.
+    """Upload a dataset or a student to the hub; only new and changed files are sent.
 
-    A dataset goes to hf://datasets/OWNER/NAME, and is verified before; a run to hf://OWNER/NAME,
-    with its student, not its checkpoints. A new repository is private. The token is that of
-    HF_TOKEN or `hf auth login`.
+    A dataset goes to hf://datasets/OWNER/NAME, and is verified first; a run goes to
+    hf://OWNER/NAME, with its student but without its checkpoints. A new repository is private. To
+    authenticate, set HF_TOKEN or run `hf auth login`.
 
     \b
     Examples:

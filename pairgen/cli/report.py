@@ -13,11 +13,11 @@ from pairgen.jobs.report.options import ReportConfig
 @options_of(ReportConfig)
 @trust_option
 def report(folder: str, **options: Any) -> None:
-    """Write a page about a dataset or a training run: one HTML file, which opens offline.
+    """Write a page about a dataset or a training run: one HTML file that opens offline.
 
-    Of a dataset, it shows samples to filter, sort and enlarge, what was drawn, how far it is and
-    how it was made; of a run, its metrics and grids. Changes nothing but the page. The folder of an
-    evaluation or a comparison has its page already: you get its place.
+    For a dataset, the page shows samples to filter, sort and enlarge, charts of the columns, the
+    progress and how it was made; for a run, its metrics and grids. Writes nothing but the page.
+    The folder of an evaluation or a comparison already has a page: the command prints its path.
 
     \b
     Examples:

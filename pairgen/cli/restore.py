@@ -27,9 +27,9 @@ from pairgen.jobs.restore.options import RestoreConfig
 def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Restore pictures of any size with a student of `pairgen train`.
 
-    Each result is exactly --scale times its picture, and has its name, channels, bits and metadata.
-    Large pictures are computed in tiles. Run the same command again to continue an interrupted run,
-    or to restore pictures that are new or have changed.
+    Each result is exactly --scale times as large as its picture, and keeps its name, channels, bit
+    depth and metadata. Large pictures are computed in tiles. Run the same command again to continue
+    an interrupted run, or to restore new and changed pictures.
 
     \b
     Examples:

@@ -29,14 +29,14 @@ def _checked(_: click.Context, option: click.Parameter, value: int | None) -> in
     type=int,
     metavar="[SECONDS]",
     callback=_checked,
-    help="Show it again every few seconds, until the dataset is complete. [10]",
+    help="Show the status again every SECONDS until the dataset is complete. [10]",
 )
 @option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")
 def status(folder: str, watch: int | None, as_json: bool, **options: Any) -> None:
-    """Show how far a dataset is: done, rate, ETA, workers, failures and cost.
+    """Show the progress of a dataset: samples done, rate, ETA, workers, failures and cost.
 
-    Reads the receipts in the folder alone, from any machine. A worker is silent if it should have
-    finished another shard by now.
+    Reads only the receipts in the folder, so it runs on any machine. A worker is silent if it
+    should have finished another shard by now.
 
     \b
     Examples:

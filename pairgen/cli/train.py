@@ -23,10 +23,10 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
 
     METHOD: add, codi, diffusion2gan, ladd, latent-lpips, osediff, reflow, regression, yonos,
     yonos-decoder, or the name or file of your own module. latent-lpips trains a perceptual network
-    on labelled latents instead of a student. `--set name=value` sets any option of the run or the
+    on labeled latents instead of a student. `--set name=value` sets any option of the run or the
     method; `--set player.name=value` sets an option of one player. `--chain` trains yonos factor by
-    factor, a run each; then `--set x4.name=value` and `--set decoder.name=value` set options of one
-    stage. Under `torchrun` or `accelerate launch`, each process takes its share of every step.
+    factor, in one run per factor; then `--set x4.name=value` and `--set decoder.name=value` set
+    options of one stage. Under `torchrun` or `accelerate launch`, each process takes its share of every step.
 
     \b
     Examples:

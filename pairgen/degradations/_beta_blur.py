@@ -30,7 +30,9 @@ class BetaBlur(Operation):
         tuple[float, float], Range(0.01), Option("Range of the standard deviations in px.")
     ] = (0.2, 3.0)
     beta: Annotated[tuple[float, float], BETA, BETA_OPTION]
-    isotropic: Annotated[bool, Switch(), Option("One standard deviation and no angle.")] = True
+    isotropic: Annotated[
+        bool, Switch(), Option("Use one standard deviation for both axes, and no angle.")
+    ] = True
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw kernel_size, sigma_x, sigma_y, angle and beta."""

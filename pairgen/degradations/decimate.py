@@ -40,7 +40,7 @@ class Decimate(Operation):
     sigma: Annotated[
         tuple[float, float],
         Line(),
-        Option("(a, b): the standard deviation is between a and b N px."),
+        Option("(a, b): the standard deviation is between a px and b * N px."),
     ] = (0.1, 0.6)
 
     def draw(self, generator: np.random.Generator) -> Draw:

@@ -42,7 +42,7 @@ class Halved(Operation):
     levels: Annotated[
         tuple[int, ...],
         Checked(_levels, {"type": "array", "items": {"enum": [*LEVELS]}}, "Sequence[int]"),
-        Option("Levels N at which images are halved; at others nothing is halved."),
+        Option("Levels N at which images are halved; at other levels they are not."),
     ] = (4,)
     modes: Annotated[
         tuple[str, ...],

@@ -40,7 +40,7 @@ class Jpeg(Operation):
     quality: Annotated[
         tuple[float, float],
         Range(1, 100),
-        Option("Lowest and highest quality in [1, 100], uniform."),
+        Option("Lowest and highest quality in [1, 100]; drawn uniformly."),
     ] = (30, 95)
     whole_quality: Annotated[
         bool,

@@ -57,7 +57,7 @@ class Resize(Operation):
     positions: Annotated[
         str,
         Choice(POSITIONS),
-        Option("Place new pixels by the new size, which rounding changes, or by the factor alone."),
+        Option("Place the new pixels by the new size, which is rounded, or by the factor alone."),
     ] = "size"
     _probabilities: Mapping[str, float] = PrivateAttr()
 

@@ -33,7 +33,7 @@ class Shuffled(Operation):
     groups: Annotated[
         Sequence[Any],
         Groups(),
-        Option("Groups of operations; the order within a group is fixed."),
+        Option("Groups of operations to shuffle; the order within a group is fixed."),
     ] = ()
     in_order: Annotated[
         tuple[Any, ...],
@@ -41,8 +41,8 @@ class Shuffled(Operation):
             _numbers, {"type": "array", "items": {"type": "integer", "minimum": 0}}, "Sequence[int]"
         ),
         Option(
-            "Numbers of groups that keep their relative order: if the permutation changes it, they "
-            "swap places."
+            "Numbers of the groups that keep their relative order: if the shuffle changes it, "
+            "they swap places."
         ),
     ] = ()
     _chains: Sequence[Chain] = PrivateAttr()

@@ -44,14 +44,18 @@ class JudgeOptions(Options):
     protocol: Annotated[
         str,
         Choice(tuple(PROTOCOLS)),
-        Option("How PSNR and SSIM of a restoration are computed.", "What is measured"),
+        Option(
+            "Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y without a border "
+            "(classic-sr), or on RGB (rgb).",
+            "What is measured",
+        ),
     ] = REAL_ISR.name
     iqa: Annotated[
         tuple[str, ...],
         Each(Text(), at_least_one=False),
         Option(
-            "Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for "
-            "image-to-image students.",
+            "Metrics of pyiqa to add, such as lpips,dists,musiq; for image-to-image students. Needs "
+            "pip install 'pairgen[iqa]'.",
             "What is measured",
             metavar="METRIC[,...]",
         ),
@@ -60,7 +64,7 @@ class JudgeOptions(Options):
         str,
         Place(),
         Option(
-            "Statistics of real images; adds the Frechet distance to them.",
+            "File of statistics of real images; adds the Frechet distance to these images.",
             "What is measured",
             metavar="FILE",
         ),
@@ -84,11 +88,11 @@ class JudgeOptions(Options):
             "Samples per batch.",
             "Compute",
             metavar="B",
-            default="as the pairs were made; the model's for images",
+            default="that of the pairs; the model's for images",
         ),
     ] = 0
     cpu_threads: Annotated[
         int,
         Integer(1, MAX_CPU_THREADS, unset=0),
-        Option("CPU threads.", "Compute", default="as the pairs were made"),
+        Option("CPU threads.", "Compute", default="that of the pairs"),
     ] = 0

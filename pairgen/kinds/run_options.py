@@ -42,8 +42,8 @@ AcceptChangedCode = Annotated[
     bool,
     Switch(),
     Option(
-        "Go on although your own code has changed: what was made stands, and what is made from now "
-        "on is recorded with the new code.",
+        "Continue although your own code has changed: finished work stays, and new work is "
+        "recorded with the new code.",
         "Other",
     ),
 ]
@@ -56,7 +56,7 @@ class CheckOptions(Options):
         str,
         Choice(EXECUTORS),
         Option(
-            "Where to run. auto: ray if RAY_ADDRESS is set or --address given, else serial.",
+            "Where to run. auto: ray if RAY_ADDRESS is set or --address is given, else serial.",
             "Workers",
         ),
     ] = "auto"
@@ -83,7 +83,8 @@ class WorkerOptions(CheckOptions):
         str,
         Choice(EXECUTORS),
         Option(
-            "Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else serial.",
+            "Where to run. auto: ray if RAY_ADDRESS is set, --address is given or several GPUs "
+            "are visible, else serial.",
             "Workers",
         ),
     ] = "auto"
@@ -96,8 +97,8 @@ class WorkerOptions(CheckOptions):
         float,
         Number(0.0, MAX_GRACE),
         Option(
-            "Time from SIGTERM (a preemption) to the end. A shard that can be done is finished, "
-            "another is dropped.",
+            "Seconds from SIGTERM (a preemption) until the process must end. A worker finishes "
+            "its shard if it can in that time, else drops it.",
             "Workers",
             metavar="SECONDS",
         ),
@@ -106,7 +107,7 @@ class WorkerOptions(CheckOptions):
         float,
         Number(0.0, 31_536_000.0),
         Option(
-            "End when no Ray worker has answered for so long; 0 waits for ever.",
+            "End the run if no Ray worker answers for this many seconds; 0 waits forever.",
             "Workers",
             metavar="SECONDS",
         ),
@@ -127,7 +128,7 @@ class PartOptions(MakingOptions):
         str,
         Checked(check_shard_range, _PART_SCHEMA, "str"),
         Option(
-            "Make part I of N of the shards, and leave the others to other commands.",
+            "Make only part I of N of the shards; leave the others to other commands.",
             "Workers",
             metavar="I/N",
             default="all shards",
@@ -144,8 +145,8 @@ ShardBytes = Annotated[
     int,
     Checked(check_bytes, SCHEMA, "int | str"),
     Option(
-        "Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps what was "
-        "chosen when it was begun.",
+        "Approximate size of a shard in bytes, such as 1GB, instead of --samples-per-shard; a "
+        "folder keeps the size of its first run.",
         "Output",
         metavar="BYTES",
         default="--samples-per-shard sets it",

@@ -44,19 +44,19 @@ class DistanceOptions(Options):
         str,
         Choice(DISTANCES),
         Option(
-            "Distance to the end point: of latents (mse, pseudo_huber), of decoded images (lpips), "
-            "by a perceptual network of latents (latent_lpips), or by that network with both "
-            "latents augmented alike (e_latent_lpips)."
+            "Distance to the end point: between latents (mse, pseudo_huber), between decoded "
+            "images (lpips), by a perceptual network on latents (latent_lpips), or by that "
+            "network with the same augmentation on both latents (e_latent_lpips)."
         ),
     ] = "e_latent_lpips"
     perceptual: Annotated[
         str,
         Place(),
         Option(
-            "Weights of the perceptual network: a file of `pairgen train latent-lpips`, or the "
-            "authors'.",
+            "Weights of the perceptual network: a file from `pairgen train latent-lpips`, or the "
+            "authors' file.",
             metavar="FILE",
-            default="the packaged ones of the teacher's VAE",
+            default="those packaged for the teacher's VAE",
         ),
     ] = ""
     augmentations: Annotated[
@@ -66,20 +66,21 @@ class DistanceOptions(Options):
             one_or_several({"enum": list(GROUPS)}, as_text=True),
             "str | Sequence[str]",
         ),
-        Option("Groups of augmentations of e_latent_lpips."),
+        Option("Augmentations that e_latent_lpips applies."),
     ] = GROUPS
     filter_centre: Annotated[
         str,
         Choice(tuple(CENTRES)),
         Option(
-            "Where the resampling filter of the geometry has its centre: at its centre of mass, or "
-            "at tap 5, and blit alone is resampled too, as in the authors' package."
+            "Center of the filter that resamples augmented latents: its center of mass "
+            "(unbiased), or tap 5 (published), as in the authors' package, which also resamples "
+            "for blit without geometry."
         ),
     ] = "unbiased"
     num_augmentations: Annotated[
         int,
         Integer(1, MAX_AUGMENTATIONS),
-        Option("Augmentations per sample and step, over which e_latent_lpips averages."),
+        Option("Augmentations per sample and step; e_latent_lpips averages over them."),
     ] = 1
 
 

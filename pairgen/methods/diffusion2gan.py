@@ -64,18 +64,25 @@ class Diffusion2GANOptions(DistanceOptions):
         float, Number(0.0, MAX_WEIGHT), Option("Weight of the distance.")
     ] = 1.0
     l1_weight: Annotated[
-        float, Number(0.0, MAX_WEIGHT), Option("Weight of the mean |G - x|, added to the distance.")
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option("Weight of the L1 distance to the end point, which is added to the distance."),
     ] = 1.0
     gan_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
         Option("Weight of the adversarial loss (lambda_GAN); 0 for no discriminator."),
     ] = 0.1
-    noise_condition: Annotated[bool, Switch(), Option("Show the noise to the discriminator.")] = (
-        True
-    )
+    noise_condition: Annotated[
+        bool, Switch(), Option("Condition the discriminator on the noise of the pair.")
+    ] = True
     multi_scale: Annotated[
-        bool, Switch(), Option("Let the discriminator see and judge every scale.")
+        bool,
+        Switch(),
+        Option(
+            "Let the discriminator read the latent and give logits at every scale; otherwise only "
+            "at the last."
+        ),
     ] = True
     r1_gamma: Annotated[
         float,
@@ -85,14 +92,14 @@ class Diffusion2GANOptions(DistanceOptions):
     r1_every: Annotated[
         int,
         Integer(1),
-        Option("Steps between two R1 penalties; each is weighted by this number."),
+        Option("Steps between R1 penalties; each penalty is multiplied by this number."),
     ] = 16
     mix_share: Annotated[
         float,
         Number(0.0, 1.0),
         Option(
-            "Share of the generated latents that are replaced by end points of other samples, for "
-            "the discriminator to reject by noise and prompt."
+            "Share of the discriminator's generated latents to replace by end points of other "
+            "samples, so that it learns to reject a latent that does not match noise and prompt."
         ),
     ] = 0.25
 

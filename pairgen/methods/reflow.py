@@ -35,7 +35,10 @@ class ReflowOptions(Options):
     student_steps: Annotated[
         int,
         Integer(1, 1000),
-        Option("Euler steps of the student in validation grids and in the exported model."),
+        Option(
+            "Euler steps that the student samples in, in validation grids and in the exported "
+            "model."
+        ),
     ] = 1
 
 

@@ -41,15 +41,15 @@ class RegressionOptions(Options):
         str,
         Choice(DISTANCES),
         Option(
-            "Distance to the end point: of latents (mse, pseudo_huber), or of the decoder's "
-            "features of them (perceptual)."
+            "Distance to the end point: between latents (mse, pseudo_huber), or between the "
+            "features that the decoder computes from them (perceptual)."
         ),
     ] = "pseudo_huber"
     student_time: Annotated[
         float | None,
         OrNone(Number(0.0, 1e6)),
         Option(
-            "Time at which the network is evaluated.",
+            "Timestep that the network is given.",
             metavar="T",
             default="the start time of the teacher's ODE, the only one allowed",
         ),

@@ -57,7 +57,12 @@ class ChainConfig(TrainConfig):
     to: Annotated[
         int,
         Integer(2, MAX_SCALE),
-        Option("Factor that the chain stops at.", "Training", metavar="N", default="its last"),
+        Option(
+            "Factor at which to stop the chain.",
+            "Training",
+            metavar="N",
+            default="the last of --chain",
+        ),
     ] = 0
     from_run: Annotated[
         str,
@@ -74,7 +79,7 @@ class ChainConfig(TrainConfig):
         Mapping[str, Mapping[str, Any]],
         Checked(mapping, {"type": ["object", "null"]}, "Mapping[str, Mapping[str, Any]]"),
         Option(
-            "Options of single stages of a chain, such as x4.steps and decoder.lr.",
+            "Options of individual stages of a chain, such as x4.steps and decoder.lr.",
             "Training",
             "identity",
             flag=False,

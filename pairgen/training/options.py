@@ -98,7 +98,7 @@ class TrainConfig(PlayerConfig):
     seed: Annotated[
         int,
         SEED,
-        Option("Random seed of the training.", "Training", "identity", metavar="S"),
+        Option("Random seed of the training run.", "Training", "identity", metavar="S"),
     ] = 0
     options: Annotated[
         Mapping[str, Any],
@@ -109,7 +109,8 @@ class TrainConfig(PlayerConfig):
         Mapping[str, Mapping[str, Any]],
         Checked(checked_players, {"type": ["object", "null"]}, "Mapping[str, Mapping[str, Any]]"),
         Option(
-            "Options of single players and their networks, by name.",
+            "Options of individual players, such as the discriminator, and of their networks, by "
+            "name.",
             "Training",
             "identity",
             flag=False,
@@ -135,14 +136,19 @@ class TrainConfig(PlayerConfig):
     window: Annotated[
         int,
         Integer(1),
-        Option("Shards of a dataset that are shuffled together.", "Data", "identity", flag=False),
+        Option(
+            "Number of shards of a dataset whose samples are shuffled together.",
+            "Data",
+            "identity",
+            flag=False,
+        ),
     ] = 8
     crop: Annotated[
         int,
         Integer(0),
         Option(
-            "Side of random crops, in pixels of the largest image that is read; smaller ones "
-            "show the same part.",
+            "Side of random crops, in pixels of the sample's largest image; its smaller images "
+            "are cropped to the same part.",
             "Training",
             "identity",
             default="0: whole images",
@@ -153,7 +159,7 @@ class TrainConfig(PlayerConfig):
         bool,
         Switch(),
         Option(
-            "Flip half of the samples left to right, all images of a sample alike.",
+            "Flip each sample left to right with probability 1/2, all of its images together.",
             "Training",
             "identity",
             flag=False,
@@ -163,8 +169,8 @@ class TrainConfig(PlayerConfig):
         int,
         Integer(0),
         Option(
-            "Parts that the order of samples is divided into. The number of processes must "
-            "divide it, now and whenever the run is resumed.",
+            "Number of parts that the order of samples is divided into. It must be a multiple of "
+            "the number of processes, also when you resume the run with another number.",
             "Training",
             "identity",
             default="the number of processes",
@@ -174,7 +180,12 @@ class TrainConfig(PlayerConfig):
     allow_shared_noise: Annotated[
         bool,
         Switch(),
-        Option("Allow datasets that share their noise.", "Data", "identity", flag=False),
+        Option(
+            "Allow several datasets whose noise was drawn from the same seed.",
+            "Data",
+            "identity",
+            flag=False,
+        ),
     ] = False
     skip_bad: Annotated[
         bool,
@@ -213,7 +224,7 @@ class TrainConfig(PlayerConfig):
     log_every: Annotated[
         int,
         Integer(1),
-        Option("Steps between lines of metrics.", "Output", "remembered", flag=False),
+        Option("Steps between log lines with metrics.", "Output", "remembered", flag=False),
     ] = 10
     tracker: Tracker = AUTO
     tensorboard: TensorBoard = True
@@ -234,7 +245,7 @@ class TrainConfig(PlayerConfig):
             "CPU threads of every process.",
             "Compute",
             "remembered",
-            default="as when the run started, at first torch's own choice",
+            default="the number that the run started with, which is torch's choice",
             flag=False,
         ),
     ] = 0

@@ -42,7 +42,7 @@ class NetworkConfig(Options):
         float,
         Number(0.0, 1e6),
         Option(
-            "Scale of the adapters, divided by their rank.",
+            "LoRA alpha: the adapters are scaled by alpha divided by their rank.",
             "Training",
             "identity",
             default=f"{METHODS_ELSE} the rank: a scale of 1",
@@ -53,7 +53,7 @@ class NetworkConfig(Options):
         tuple[str, ...],
         LAYERS,
         Option(
-            "Layers that get adapters, each by the end of its name, such as to_q.",
+            "Layers that get adapters, each given by the end of its name, such as to_q.",
             "Training",
             "identity",
             default="attention, feed-forward layers and convolutions",
@@ -64,8 +64,8 @@ class NetworkConfig(Options):
         tuple[str, ...],
         LAYERS,
         Option(
-            "Layers that are trained as a whole while the others keep their weights or get "
-            "adapters, named alike.",
+            "Layers to train in full, named in the same way; the other layers stay frozen or get "
+            "adapters.",
             "Training",
             "identity",
             flag=False,
@@ -87,8 +87,8 @@ class PlayerConfig(NetworkConfig):
         str,
         Choice(OPTIMIZERS),
         Option(
-            "Optimizer: AdamW; with its moments in 8 bits; or sharded, where each rank keeps the "
-            "moments of a part of the weights.",
+            "Optimizer: AdamW (adamw), AdamW with 8-bit moments (adamw8bit), or AdamW whose "
+            "moments are split among the ranks (sharded).",
             "Training",
             "identity",
             flag=False,
@@ -172,8 +172,8 @@ class PlayerConfig(NetworkConfig):
         float,
         Number(0.0, 1.0),
         Option(
-            "Decay of the weights' exponential moving average, which is what is exported then; 0 "
-            "for none.",
+            "Decay of the exponential moving average of the weights, which is then exported "
+            "instead of the weights; 0 for none.",
             "Training",
             "identity",
             default=f"{METHODS_ELSE} 0",

@@ -13,7 +13,7 @@ Tracker = Annotated[
     str,
     Choice((AUTO, *TRACKERS, NONE)),
     Option(
-        "Where metrics and grids are shown too; auto is tensorboard if it is installed.",
+        "Tracker to send metrics and grids to; auto is TensorBoard if it is installed.",
         "Output",
         "remembered",
         flag=False,
@@ -22,5 +22,5 @@ Tracker = Annotated[
 TensorBoard = Annotated[
     bool,
     Switch(),
-    Option("Whether tracker=auto writes for TensorBoard.", "Output", "remembered", flag=False),
+    Option("Whether tracker=auto uses TensorBoard.", "Output", "remembered", flag=False),
 ]

@@ -30,8 +30,8 @@ TWO_PROMPTS = (ONE_PROMPT, "a 3d tiger on a green background")
 def demo(**asked: Any) -> None:
     """Run the whole pipeline on the embedded teacher and show the result on a page.
 
-    Makes and verifies pairs, degrades photographs, trains a student for a few steps and judges it.
-    Writes report.html and grid.png. Run the same command again to continue an unfinished demo.
+    Makes and verifies pairs, degrades photographs, trains a student for a few steps and evaluates
+    it. Writes report.html and grid.png. Run the same command again to continue an unfinished demo.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ class DemoConfig(Options):
     out: Annotated[
         str,
         Place(),
-        Option("Output folder; an unfinished demo is continued.", "Output", metavar="DIR"),
+        Option("Output folder; continues an unfinished demo.", "Output", metavar="DIR"),
     ] = "demo"
     num_samples: Annotated[int, Integer(2), Option("Number of pairs to make.", "Data")] = 96
     steps: Annotated[int, Integer(1), Option("Number of solver steps.", "Sampling")] = 50

@@ -78,7 +78,7 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
             "float | str",
         ),
         Option(
-            "Largest median error to accept, as 2% or 0.02.",
+            "Largest median error to accept, such as 2% or 0.02.",
             "What is measured",
             metavar="SHARE",
             default="2%",

@@ -16,7 +16,7 @@ __all__ = ["down", "logs", "status", "stop", "submit", "up"]
 
 
 def up(config: str | Path) -> None:
-    """Start a cluster, or what is missing of it.
+    """Start a cluster, or the missing parts of it.
 
     Raises:
         ConfigError: There is no such config, or this kind of cluster is not started by itself.
@@ -63,7 +63,7 @@ def status(config: str | Path) -> str:
 
 
 def logs(config: str | Path, job: str = "", *, follow: bool = False) -> int:
-    """Write the log of a job, of the last one by default, to standard output.
+    """Write the log of a job, by default of the last one, to standard output.
 
     Returns:
         The exit code of the job if it was followed to its end, else 0.
@@ -76,7 +76,7 @@ def logs(config: str | Path, job: str = "", *, follow: bool = False) -> int:
 
 
 def stop(config: str | Path, job: str) -> None:
-    """End a job; the cluster goes on.
+    """Stop a job; the cluster keeps running.
 
     Raises:
         ConfigError: There is no such config or job.
@@ -86,7 +86,7 @@ def stop(config: str | Path, job: str) -> None:
 
 
 def down(config: str | Path) -> None:
-    """End a cluster and all that runs on it.
+    """Shut down a cluster and everything that runs on it.
 
     Raises:
         ConfigError: There is no such config.

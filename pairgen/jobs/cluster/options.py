@@ -45,10 +45,10 @@ class LocalOptions(Options):
 
     command = "kind: local"
 
-    nodes: Annotated[int, Integer(1, 64), Option("Number of Ray nodes, the head among them.")] = 3
-    cpus_per_node: Annotated[int, Integer(1, 4096), Option("CPUs that a node offers.")] = 1
+    nodes: Annotated[int, Integer(1, 64), Option("Number of Ray nodes, including the head.")] = 3
+    cpus_per_node: Annotated[int, Integer(1, 4096), Option("CPUs of each node.")] = 1
     gpus_per_node: Annotated[
-        int, Integer(0, 64), Option("GPUs that a node offers, each node its own.")
+        int, Integer(0, 64), Option("GPUs of each node; no two nodes share a GPU.")
     ] = 0
 
 
@@ -58,26 +58,31 @@ class SlurmOptions(Options):
     command = "kind: slurm"
 
     job_name: Annotated[
-        str, Text("give the jobs a name"), Option("Name of the batch jobs, which `down` ends.")
+        str,
+        Text("give the jobs a name"),
+        Option(
+            "Name of the batch jobs; `pairgen cluster down` cancels all of your jobs with this "
+            "name."
+        ),
     ] = "pairgen"
     nodes: Annotated[int, Integer(1, 100_000), Option("Number of machines.")] = 2
-    gpus_per_node: Annotated[int, Integer(0, 64), Option("GPUs of a machine to take.")] = 1
-    cpus_per_node: Annotated[int, Integer(1, 4096), Option("CPUs of a machine to take.")] = 8
+    gpus_per_node: Annotated[int, Integer(0, 64), Option("GPUs to request on each machine.")] = 1
+    cpus_per_node: Annotated[int, Integer(1, 4096), Option("CPUs to request on each machine.")] = 8
     time: Annotated[
-        str, Text("give a time such as 1-00:00:00"), Option("Time limit, as sbatch takes it.")
+        str, Text("give a time such as 1-00:00:00"), Option("Time limit, in the format of sbatch.")
     ] = "1-00:00:00"
     log: Annotated[
         str,
         Text("give a file that all machines see"),
-        Option("File for the output; %j stands for the id of the job."),
+        Option("File for the output; %j stands for the job's id."),
     ] = "pairgen-%j.log"
     sbatch: Annotated[
         tuple[str, ...],
         Places("a list of options of sbatch"),
-        Option("Further options of sbatch, each as on its command line.", metavar="LIST"),
+        Option("More options of sbatch, each written as on its command line.", metavar="LIST"),
     ] = ()
     setup: Annotated[
         tuple[str, ...],
         Places("a list of shell commands"),
-        Option("Shell commands that run first, such as `module load python`.", metavar="LIST"),
+        Option("Shell commands to run first, such as `module load python`.", metavar="LIST"),
     ] = ()

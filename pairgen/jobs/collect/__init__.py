@@ -9,7 +9,7 @@ from pairgen.signature import takes
 
 @takes(CollectConfig, trust_code=True, progress=True)
 def collect(**options: Any) -> Manifest:
-    """Turn real images into shards of one size, with captions and classes; continue a run.
+    """Turn real images into shards, all in one size, with captions; continue a run.
 
     Options that you leave out come from the plan of the folder `out` if it has one.
 

@@ -17,7 +17,7 @@ class CompareConfig(JudgeOptions):
         tuple[str, ...],
         Places(if_empty="give runs or other models"),
         Option(
-            "Runs of `pairgen train`, or any models; RUN@1,4 for other steps than its own.",
+            "Runs of `pairgen train`, or any models; RUN@1,4 for step counts other than its own.",
             metavar="RUN...",
             missing="must be given, such as runs/student.",
         ),

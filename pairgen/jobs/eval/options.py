@@ -29,17 +29,17 @@ class EvalConfig(JudgeOptions):
         int,
         Integer(1, unset=0),
         Option(
-            "Steps of the model; not for students that start from an image.",
+            "Sampling steps of the model; not for students that start from an image.",
             "What is measured",
             metavar="N",
-            default="as many as it was trained for; those of the pairs for a teacher",
+            default="the number it was trained for; for a teacher, that of the pairs",
         ),
     ] = 0
     beside: Annotated[
         tuple[str, ...],
         Named(),
         Option(
-            "Folder of another system's images of the same pairs; adds a row. May be repeated.",
+            "Folder of another system's images for the same pairs; adds a row. Repeatable.",
             "What is measured",
             metavar="NAME=DIR",
         ),
@@ -48,8 +48,8 @@ class EvalConfig(JudgeOptions):
         tuple[str, ...],
         Named(),
         Option(
-            "Pairs that get a table of their own, such as 'faces=contains(prompt, \"face\")'. May "
-            "be repeated.",
+            "Subset of the pairs to report in a table of its own, such as 'faces=contains(prompt, "
+            '"face")\'. Repeatable.',
             "What is measured",
             metavar="NAME=EXPR",
         ),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @takes(ExportConfig, trust_code=True, progress=True)
 def export(run: str | Path, **options: Any) -> "Exported":
-    """Write a one-step student and its decoder as ONNX files.
+    """Export a one-step student and its decoder to ONNX.
 
     Args:
         run: The run of `pairgen train`, or any one-step model.

@@ -24,7 +24,7 @@ class ExportConfig(Options):
         str,
         Place(),
         Option(
-            "Folder for the ONNX files, which must not exist yet.",
+            "Folder for the ONNX files; it must not exist yet.",
             "Output",
             metavar="DIR",
             missing="must be given: the folder for the ONNX files, such as student-onnx.",

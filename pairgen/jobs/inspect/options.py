@@ -20,8 +20,8 @@ class InspectConfig(Options):
         str,
         Text("leave it out for all samples"),
         Option(
-            "Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the "
-            "columns are those of the index, and those that annotations add.",
+            "Count and show only samples that match, such as 'guidance_scale == 8 and len(prompt) "
+            "< 200', by the columns of the index and of annotations.",
             "What is shown",
             metavar="EXPR",
         ),
@@ -38,7 +38,7 @@ class InspectConfig(Options):
     num: Annotated[
         int,
         Integer(1, MAX_GRID_PICTURES),
-        Option("Number of samples in the grid, without KEY.", "What is shown"),
+        Option("Number of samples in the grid if you give no KEY.", "What is shown"),
     ] = 16
     trajectory: Annotated[
         bool,

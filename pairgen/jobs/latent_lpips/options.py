@@ -33,9 +33,11 @@ class LatentLpipsOptions(Options):
     space: Annotated[
         str,
         Choice(SPACES),
-        Option("Train on latents, or on pixels for a network of the decoded images."),
+        Option("Train on latents, or on pixels for a network that compares decoded images."),
     ] = "latent"
-    width: Annotated[float, Number(1 / 64, 4.0), Option("Factor of VGG16's channel counts.")] = 1.0
+    width: Annotated[
+        float, Number(1 / 64, 4.0), Option("Factor by which to multiply VGG16's channel counts.")
+    ] = 1.0
     max_shift: Annotated[
         int, Integer(0, 64), Option("Largest random shift of the inputs, in pixels of the input.")
     ] = 4
@@ -48,13 +50,13 @@ class LatentLpipsOptions(Options):
         str,
         Place(),
         Option(
-            "Folder of judged triplets in the layout of BAPPS.",
+            "Folder of triplets with human judgments, in the layout of BAPPS.",
             metavar="DIR",
-            default="triplets made of the dataset's own latents",
+            default="triplets made from the dataset's own latents",
         ),
     ] = ""
     num_triplets: Annotated[
-        int, Integer(8), Option("Number of triplets to make without --calibration.")
+        int, Integer(8), Option("Number of triplets to make if `calibration` is not given.")
     ] = 4_096
     calibration_steps: Annotated[
         int, Integer(1), Option("Training steps of the channel weights.")
@@ -66,7 +68,9 @@ class LatentLpipsOptions(Options):
         float, Number(0.0, 10.0), Option("Learning rate of the channel weights.", metavar="LR")
     ] = 0.01
     weights_dtype: Annotated[
-        str, Choice(WEIGHT_DTYPES), Option("Precision in which the convolutions are saved.")
+        str,
+        Choice(WEIGHT_DTYPES),
+        Option("Precision of the convolution weights in the saved file."),
     ] = "float16"
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @takes(PushConfig, trust_code=True, progress=True)
 def push(folder: str | Path, to: str, **options: Any) -> "Pushed":
-    """Upload a dataset or the student of a run to the hub; only what is new or changed is sent.
+    """Upload a dataset or the student of a run to the hub; only new and changed files are sent.
 
     Args:
         folder: The dataset or the run, on this machine.

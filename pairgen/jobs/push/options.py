@@ -15,7 +15,7 @@ class PushConfig(Options):
         bool,
         Switch(),
         Option(
-            "Make a new repository public. One that exists stays as it is.",
+            "Make a new repository public; an existing one stays as it is.",
             "Output",
             default="private",
         ),
@@ -24,19 +24,20 @@ class PushConfig(Options):
         str,
         Text("leave it out to name no license"),
         Option(
-            "License of what is pushed, as the hub names it, such as cc-by-4.0, for its card.",
+            "License to name in the card, by its hub id, such as cc-by-4.0.",
             "Output",
             metavar="ID",
         ),
     ] = ""
     unfinished: Annotated[
-        bool, Switch(), Option("Push the finished shards of a dataset that lacks others.", "Output")
+        bool, Switch(), Option("Push the finished shards of an unfinished dataset.", "Output")
     ] = False
     quick: Annotated[
         bool,
         Switch(),
         Option(
-            "Check only receipts, names and sizes first, as `pairgen verify --quick` does.",
+            "Check only receipts, names and sizes before the push, as `pairgen verify --quick` "
+            "does.",
             "What is checked",
         ),
     ] = False

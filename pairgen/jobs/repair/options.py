@@ -15,5 +15,5 @@ class RepairConfig(MakingOptions):
     batch_size: Annotated[
         int,
         Integer(1, unset=0),
-        Option("Samples per batch.", "Compute", metavar="B", default="as the dataset was made"),
+        Option("Samples per batch.", "Compute", metavar="B", default="that of the dataset"),
     ] = 0

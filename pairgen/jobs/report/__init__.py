@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @takes(ReportConfig, trust_code=True, progress=True)
 def report(folder: str | Path, **options: Any) -> "Reported":
-    """Write a page about a dataset or a training run: one HTML file, which opens offline.
+    """Write a page about a dataset or a training run: one HTML file that opens offline.
 
     Args:
         folder: The dataset or the run, finished or not.

@@ -17,13 +17,13 @@ class ReportConfig(Options):
     num: Annotated[
         int,
         Integer(1, MAX_SAMPLES),
-        Option("Number of samples of a dataset to show, evenly drawn.", "What is shown"),
+        Option("Number of samples to show, drawn evenly from the dataset.", "What is shown"),
     ] = 48
     where: Annotated[
         str,
         Text("leave it out for all samples"),
         Option(
-            "Draw from these samples of a dataset alone, such as 'guidance_scale == 8'.",
+            "Show only samples that match, such as 'guidance_scale == 8'.",
             "What is shown",
             metavar="EXPR",
         ),
@@ -32,7 +32,7 @@ class ReportConfig(Options):
         int,
         SEED,
         Option(
-            "Random seed of the draw of samples: another one shows others.",
+            "Random seed that chooses the samples.",
             "What is shown",
             metavar="S",
         ),

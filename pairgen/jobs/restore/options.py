@@ -41,7 +41,7 @@ class RestorerOptions(TaggerOptions):
         int,
         Integer(1, MAX_SCALE, unset=0),
         Option(
-            "Size of the result, in times of the input.",
+            "Upscaling factor: size of the result divided by the size of the input.",
             "Restoration",
             "identity",
             default="the scale that the student was trained for",
@@ -51,19 +51,20 @@ class RestorerOptions(TaggerOptions):
         int,
         Integer(1, unset=0),
         Option(
-            "Steps of a student that starts from noise.",
+            "Sampling steps, for a student that starts from noise.",
             "Restoration",
             "identity",
             metavar="N",
-            default="as many as it was trained for",
+            default="the number it was trained for",
         ),
     ] = 0
     color_fix: Annotated[
         str,
         Choice(COLOR_FIXES),
         Option(
-            "Give the result the colors of the input: mean and deviation of each channel (adain), "
-            "its low frequencies (wavelet), the mean of both (blend), or none.",
+            "Give the result the colors of the input: mean and standard deviation of each channel "
+            "(adain), the low frequencies (wavelet), the average of both results (blend), or "
+            "none.",
             "Restoration",
             "identity",
         ),
@@ -72,7 +73,8 @@ class RestorerOptions(TaggerOptions):
         int,
         TILE,
         Option(
-            "Side of the network's tiles in latents (96: 768 px for Stable Diffusion); 0 for none.",
+            "Side of the network's tiles in latent pixels (96 are 768 px for Stable Diffusion); 0 "
+            "for no tiles.",
             "Restoration",
             "identity",
         ),
@@ -81,7 +83,7 @@ class RestorerOptions(TaggerOptions):
         int | None,
         OrNone(TILE),
         Option(
-            "Overlap of the network's tiles in latents.",
+            "Overlap of the network's tiles in latent pixels.",
             "Restoration",
             "identity",
             default="a third of --tile",
@@ -90,13 +92,15 @@ class RestorerOptions(TaggerOptions):
     vae_tile: Annotated[
         int,
         TILE,
-        Option("Side of the VAE's tiles in latents; 0 for none.", "Restoration", "identity"),
+        Option(
+            "Side of the VAE's tiles in latent pixels; 0 for no tiles.", "Restoration", "identity"
+        ),
     ] = 96
     vae_overlap: Annotated[
         int | None,
         OrNone(TILE),
         Option(
-            "Overlap of the VAE's tiles in latents.",
+            "Overlap of the VAE's tiles in latent pixels.",
             "Restoration",
             "identity",
             default="a third of --vae-tile",
@@ -105,7 +109,7 @@ class RestorerOptions(TaggerOptions):
     seed: Annotated[
         int,
         SEED,
-        Option("Random seed of the noises.", "Restoration", "identity", metavar="S"),
+        Option("Random seed of the noise.", "Restoration", "identity", metavar="S"),
     ] = 0
     dtype: Annotated[
         str,
@@ -120,7 +124,7 @@ class RestorerOptions(TaggerOptions):
     batch_size: Annotated[
         int,
         Integer(1, 4096),
-        Option("Tiles of a picture that the network sees at once.", "Compute", metavar="B"),
+        Option("Tiles of a picture per batch of the network.", "Compute", metavar="B"),
     ] = 1
 
     @model_validator(mode="after")
@@ -149,8 +153,8 @@ class RestoreConfig(MakingOptions, RestorerOptions):
         tuple[str, ...],
         Places("paths", "give the pictures to restore"),
         Option(
-            "Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here "
-            "or as URLs; repeatable.",
+            "Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, "
+            "local or as URLs; repeatable.",
             "Images",
             metavar="DIR|GLOB|FILE|URL",
             missing="must be given, such as photographs/.",
@@ -160,8 +164,8 @@ class RestoreConfig(MakingOptions, RestorerOptions):
         str,
         Place(LEAVE_OUT),
         Option(
-            "Prompt of each picture: csv, tsv, jsonl or Parquet with file_name (or image, path, "
-            "key) and a caption column.",
+            "Table with the prompt of each picture: csv, tsv, jsonl or Parquet with file_name (or "
+            "image, path, key) and a caption column.",
             "Images",
             metavar="FILE",
         ),
@@ -175,10 +179,10 @@ class RestoreConfig(MakingOptions, RestorerOptions):
         str | None,
         OrNone(Text()),
         Option(
-            "Prompt of all pictures; an empty text for no prompt.",
+            "Prompt for all pictures; empty text for no prompt.",
             "Prompts",
             "identity",
-            default="of each picture if the student was trained so, else the student's",
+            default="the picture's own if the student was trained with such prompts, else the student's",
         ),
     ] = None
     out: Annotated[
@@ -195,7 +199,7 @@ class RestoreConfig(MakingOptions, RestorerOptions):
         Choice(FORMATS),
         Option(
             "Format of the results: png; jpg of quality 95 without chroma subsampling; lossless "
-            "webp. Only png holds 16 bits.",
+            "webp. Only png can hold 16 bits.",
             "Output",
             "identity",
         ),

@@ -55,7 +55,7 @@ class TaggerOptions(MemberOptions):
         Mapping[str, Any],
         Checked(mapping, {"type": ["object", "null"]}, "Mapping[str, Any]"),
         Option(
-            "Options of the tagger, by name: see the options of annotators.",
+            "Options of the tagger, by name: those of the annotator.",
             "Prompts",
             "identity",
             flag=False,
@@ -65,8 +65,8 @@ class TaggerOptions(MemberOptions):
         str,
         Choice(TAGGED),
         Option(
-            "What the tagger looks at: the picture, for one prompt, or each tile of the network, "
-            "for a prompt of its own.",
+            "What the tagger looks at: the whole picture, for a single prompt, or each tile of "
+            "the network, for one prompt per tile.",
             "Prompts",
             "identity",
         ),

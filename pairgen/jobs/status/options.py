@@ -15,7 +15,7 @@ class StatusConfig(Options):
         float | None,
         OrNone(Number(0.0, 1e6)),
         Option(
-            "Price per hour of the device that a worker runs on.",
+            "Hourly price of the device that a worker runs on.",
             "What is shown",
             metavar="P",
             default="no price",

@@ -41,13 +41,14 @@ class CollectConfig(ImageOptions):
     hr: Annotated[
         str,
         Place(LEAVE_OUT),
-        Option("HR images of pairs that exist; needs --lr.", "Images", metavar="DIR"),
+        Option("HR images of existing pairs; needs --lr.", "Images", metavar="DIR"),
     ] = ""
     lr: Annotated[
         str,
         Place(LEAVE_OUT),
         Option(
-            "Their LR images: equal names, or RealSR's endings _HR and _LR4.",
+            "LR images of these pairs, with the same file names, or with RealSR's endings _HR and "
+            "_LR4.",
             "Images",
             metavar="DIR",
         ),
@@ -56,7 +57,8 @@ class CollectConfig(ImageOptions):
         str,
         Place(LEAVE_OUT),
         Option(
-            "Folder with test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/ (SeeSR).",
+            "Folder of existing pairs: test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/ "
+            "(SeeSR).",
             "Images",
             metavar="DIR",
         ),
@@ -65,15 +67,18 @@ class CollectConfig(ImageOptions):
         int,
         Checked(_scale, {"enum": list(SCALES)}, f"Literal[{', '.join(map(str, SCALES))}]"),
         Option(
-            "HR of a pair is this many times as large as LR.", "Images", "identity", metavar="N"
+            "Super-resolution factor of the pairs: HR is N times as large as LR.",
+            "Images",
+            "identity",
+            metavar="N",
         ),
     ] = 4
     edit_triples: Annotated[
         str,
         Place(LEAVE_OUT),
         Option(
-            "Edits: csv, tsv, jsonl or Parquet with source, instruction and target; paths are "
-            "relative to the file. Or package:painted.",
+            "Table of edits: csv, tsv, jsonl or Parquet with the columns source, instruction and "
+            "target; paths are relative to the file. Or package:painted.",
             "Images",
             metavar="FILE",
         ),
@@ -82,8 +87,8 @@ class CollectConfig(ImageOptions):
         str,
         Text(LEAVE_OUT),
         Option(
-            "Column of class labels, integers from 0, in the table of captions, else in the "
-            "images' own table; in a tar the member of that name. Stored as `cls`.",
+            "Column of class labels (integers from 0) in the --captions table, else in the "
+            "images' own table; in a tar, the member of that name. Stored as `cls`.",
             "Images",
             metavar="NAME",
         ),
@@ -97,8 +102,8 @@ class CollectConfig(ImageOptions):
         bool,
         Switch(),
         Option(
-            "Keep aspect ratios: give each image the shape of about --size x --size pixels that "
-            "fits it best, from 1:4 to 4:1, and make one sub-set for each shape.",
+            "Keep aspect ratios: give each image the best-fitting shape, from 1:4 to 4:1, of "
+            "about --size x --size pixels, and make one sub-set for each shape.",
             "Images",
             "identity",
         ),
@@ -107,7 +112,8 @@ class CollectConfig(ImageOptions):
         str,
         Choice(CROPS),
         Option(
-            "Where to cut, after the image was resized to just cover the square or the bucket.",
+            "Where to crop, after the image is resized to just cover the square or the bucket's "
+            "shape.",
             "Images",
             "identity",
         ),
@@ -141,8 +147,8 @@ class CollectConfig(ImageOptions):
         str,
         Choice(FORMATS),
         Option(
-            "Image format: jpg uses quality 95 without chroma subsampling, webp is lossless, keep "
-            "stores the bytes of files of one format that have --size already.",
+            "Image format: jpg uses quality 95 without chroma subsampling; webp is lossless; keep "
+            "stores the files unchanged, which must share one format and already have --size.",
             "Output",
             "identity",
         ),
@@ -158,7 +164,7 @@ class CollectConfig(ImageOptions):
         int,
         SEED,
         Option(
-            "Random seed of crops and flips, and of painted pictures.",
+            "Random seed of crops, flips and painted pictures.",
             "Images",
             "identity",
             metavar="S",

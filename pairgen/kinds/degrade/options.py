@@ -56,7 +56,8 @@ class DegradeConfig(ImageOptions):
         tuple[int, ...],
         Checked(_scales, _LEVELS_SCHEMA, _LEVELS_PYTHON),
         Option(
-            "Super-resolution factors, of 2, 4, 8 and 16. Each stores LR at 1/N and 2/N.",
+            "Super-resolution factors N: one or more of 2, 4, 8 and 16. Each stores LR at 1/N and "
+            "2/N of the size of HR.",
             "Degradation",
             "identity",
             metavar="N[,N...]",
@@ -66,7 +67,7 @@ class DegradeConfig(ImageOptions):
         tuple[int, ...],
         Checked(_levels, _LEVELS_SCHEMA, _LEVELS_PYTHON),
         Option(
-            "LR levels to store instead of those that --scales implies.",
+            "LR levels N (1/N of the size of HR) to store instead of those that --scales implies.",
             "Degradation",
             "identity",
             metavar="N[,N...]",
@@ -104,7 +105,9 @@ class DegradeConfig(ImageOptions):
     samples_per_image: Annotated[
         int,
         Integer(1, 10**9),
-        Option("Random crops per image; may grow later.", "Images", "identity", metavar="K"),
+        Option(
+            "Random crops per image; you can raise it later.", "Images", "identity", metavar="K"
+        ),
     ] = 1
     min_sharpness: MinSharpness = 0.0
     max_aspect: MaxAspect = 1000.0
@@ -112,8 +115,8 @@ class DegradeConfig(ImageOptions):
         bool,
         Switch(),
         Option(
-            "Add HR and LR to the samples of --from-ode themselves, as an overlay; HR is the "
-            "whole decoded latent.",
+            "Add HR and LR to the samples of the --from-ode dataset itself, as an overlay; HR is "
+            "the whole decoded latent.",
             "Images",
         ),
     ] = False
@@ -139,7 +142,7 @@ class DegradeConfig(ImageOptions):
         int,
         SEED,
         Option(
-            "Random seed of crops and degradations, and of painted pictures.",
+            "Random seed of crops, degradations and painted pictures.",
             "Degradation",
             "identity",
             metavar="S",
@@ -150,8 +153,8 @@ class DegradeConfig(ImageOptions):
         str,
         Choice(PIXEL_PATHS),
         Option(
-            "Degrade one image at a time on the CPU, or batches with torch, on a GPU if there "
-            "is one; a dataset keeps its path.",
+            "Degrade one image at a time on the CPU, or batches with torch, on a GPU if there is "
+            "one; you cannot change it within a dataset.",
             "Compute",
             "identity",
         ),

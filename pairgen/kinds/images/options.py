@@ -21,8 +21,8 @@ MinSharpness = Annotated[
     float,
     Number(0.0, 1e6),
     Option(
-        "Lowest variance of a crop's Laplacian: below 10 is flat or out of focus, texture has "
-        "hundreds. Random crops try ten places.",
+        "Skip crops whose Laplacian has a lower variance: flat or blurred crops are below 10, "
+        "textured ones in the hundreds. Random crops try ten places.",
         "Images",
         "identity",
         metavar="V",
@@ -54,8 +54,8 @@ class ImageOptions(PartOptions):
         tuple[str, ...],
         Places("paths", LEAVE_OUT),
         Option(
-            "Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here or "
-            "as URLs; repeatable. Or package:painted.",
+            "Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, local "
+            "or as URLs; repeatable. Or package:painted, synthetic pictures that pairgen paints.",
             "Images",
             metavar="DIR|GLOB|FILE|URL",
             default="package:photographs",
@@ -74,8 +74,8 @@ class ImageOptions(PartOptions):
         str,
         Place(LEAVE_OUT),
         Option(
-            "Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a "
-            "caption column.",
+            "Table of captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) "
+            "and a caption column.",
             "Images",
             metavar="FILE",
         ),
@@ -94,8 +94,8 @@ class ImageOptions(PartOptions):
         str,
         Choice(CAPTION_CHOICES),
         Option(
-            "What to do with several captions of an image, a list: refuse the image, take the "
-            "first, draw one for each sample, or make a sample of each.",
+            "What to do with an image that has a list of captions: refuse the image, take the "
+            "first, draw one for each sample, or make a sample for each.",
             "Images",
             "identity",
         ),
@@ -105,19 +105,19 @@ class ImageOptions(PartOptions):
         # Keys have nine digits.
         Integer(0, 10**9),
         Option(
-            "Number of pictures of package:painted; may grow later.",
+            "Number of pictures that package:painted makes; you can raise it later.",
             "Images",
             "remembered",
             metavar="N",
-            default="must be given there",
+            default="must be given for package:painted",
         ),
     ] = 0
     split: Annotated[
         str,
         Choice(SPLITS),
         Option(
-            "Compositions that package:painted shows: those that the model `tiny` was trained "
-            "on, or those that it never saw.",
+            "Compositions that package:painted shows: those that the model `tiny` was trained on "
+            "(train), or those that it never saw (held-out).",
             "Images",
             "identity",
         ),

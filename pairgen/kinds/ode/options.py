@@ -61,13 +61,17 @@ class OdeConfig(PartOptions, PromptOptions, SettingOptions, SamplerOptions):
     noise: Annotated[
         str,
         Choice(NOISE_MODES),
-        Option("Store the noise, or only its seed, which halves the size.", "Output", "identity"),
+        Option(
+            "Store the noise, or only its seed, which halves the size of the dataset.",
+            "Output",
+            "identity",
+        ),
     ] = "stored"
     store_embeddings: Annotated[
         bool,
         Switch(),
         Option(
-            "Store prompt embeddings: txt_emb.npy, and pooled_emb.npy where the model has it.",
+            "Store prompt embeddings: txt_emb.npy, and pooled_emb.npy if the model has it.",
             "Output",
             "identity",
         ),

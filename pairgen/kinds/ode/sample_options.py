@@ -33,15 +33,16 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
             "A prompt, or any prompt source that `pairgen ode` accepts; repeatable.",
             "Prompts",
             metavar="FILE|GLOB|DIR/|URL|-|TEXT",
-            default="those packaged for the model, or of the conditions",
+            default="those packaged for the model, or those of the conditions",
         ),
     ] = ()
     condition: Annotated[
         tuple[str, ...],
         Places(),
         Option(
-            "Pictures that a model makes images from: folders, globs, files, .txt lists of paths, "
-            ".tar, .parquet, .arrow, or a dataset with the member that it takes; repeatable.",
+            "Input pictures, for a model that makes images from pictures: folders, globs, files, "
+            ".txt lists of paths, .tar, .parquet, .arrow, or a dataset with the member that the "
+            "model takes; repeatable.",
             "Images",
             metavar="DIR|GLOB|FILE",
         ),
@@ -50,8 +51,8 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
         tuple[str, ...],
         Places(),
         Option(
-            "Masks for a model that paints a part of a picture: for each, one of the same name, "
-            "white where it is to be painted; repeatable.",
+            "Masks for an inpainting model: one of the same name for each picture, white where "
+            "the model paints; repeatable.",
             "Images",
             metavar="DIR|GLOB|FILE",
         ),
@@ -66,7 +67,7 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
         ),
     ] = "samples.png"
     num_per_prompt: Annotated[
-        int, Integer(1), Option("Images per prompt, or condition.", "Prompts", metavar="K")
+        int, Integer(1), Option("Images per prompt or condition.", "Prompts", metavar="K")
     ] = 1
     max_rejected: MaxRejected = MAX_REJECTED
     columns: Annotated[
@@ -75,7 +76,7 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
         Option(
             "Images per row of the grid.",
             "What is shown",
-            default="the scales, or noises, of a prompt, else 8 or more",
+            default="the number of guidance scales, else of images per prompt, else 8 or more",
         ),
     ] = 0
     captions: Annotated[

@@ -26,7 +26,7 @@ class SamplerOptions(Options):
         str,
         Place(),
         Option(
-            "Teacher: a packaged name, a folder or a hub id.",
+            "Model to sample: a packaged name, a folder or a hub id.",
             "Model",
             "identity",
             metavar="NAME|PATH|HUB_ID",
@@ -54,7 +54,7 @@ class SamplerOptions(Options):
         Place(),
         Option(
             "LoRA to merge into the model: a .safetensors file, or a folder with "
-            "pytorch_lora_weights.safetensors, and perhaps its scale.",
+            "pytorch_lora_weights.safetensors, optionally with a scale.",
             "Model",
             "identity",
             metavar="PATH[:SCALE]",
@@ -64,7 +64,7 @@ class SamplerOptions(Options):
         str,
         Choice(ENDS),
         Option(
-            "End of the ODE: the last timestep, or sigma 0.",
+            "End of the ODE: the last timestep (t0), or sigma 0 (clean).",
             "Sampling",
             "identity",
             default=f"{OWN_ELSE} t0",
@@ -136,7 +136,7 @@ class PromptOptions(Options):
         Places(if_empty="leave it out for the default"),
         Option(
             "Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a "
-            "pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input. "
+            "pairgen dataset or a saved hub dataset, local or as URLs; - reads standard input. "
             "Repeatable.",
             "Prompts",
             metavar="FILE|GLOB|DIR|URL|-",
@@ -147,7 +147,7 @@ class PromptOptions(Options):
         str,
         Text(),
         Option(
-            "Column of the prompts; of tars a member or a key of json.",
+            "Column that holds the prompts; in tars, a member or a key of the member json.",
             "Prompts",
             metavar="NAME",
             default="prompt, text, caption or txt",

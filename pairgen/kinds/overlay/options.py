@@ -28,7 +28,7 @@ class AnnotateConfig(MemberOptions, PartOptions):
         tuple[str, ...],
         Each(Text()),
         Option(
-            "What to add: names of annotators, or names or files of your own modules.",
+            "Annotators to run: their names, or names or files of your own modules.",
             "What is added",
             "identity",
             metavar="NAME[,NAME...]",
@@ -44,7 +44,8 @@ class AnnotateConfig(MemberOptions, PartOptions):
         str,
         Place(),
         Option(
-            "Model that encodes: a packaged name, a folder or a hub id.",
+            "Model that the annotator runs, such as a VAE, CLIP or captioner: a packaged name, a "
+            "folder or a hub id.",
             "Model",
             "identity",
             metavar="NAME|PATH|HUB_ID",
@@ -56,7 +57,7 @@ class AnnotateConfig(MemberOptions, PartOptions):
         str,
         Place("leave it out for the default"),
         Option(
-            "Output folder or URL; the default is found without being named.",
+            "Output folder or URL; other commands find the default by themselves.",
             "Output",
             default="DIR.annotations/NAME",
         ),

@@ -38,9 +38,9 @@ class CoDiOptions(EncodedPairOptions):
         str,
         Choice(tuple(MEMBERS)),
         Option(
-            "What is given: LR (lrN.png, see scale), a picture with a mask (mask.png), its edges "
-            "(canny.png, sketch.png), its depth (depth.png), or the picture before an edit "
-            "(src.png)."
+            "What the student is conditioned on: LR (lrN.png, see `scale`), a picture with a mask "
+            "(mask.png), its edges (canny.png, sketch.png), its depth (depth.png), or the picture "
+            "before an edit (src.png)."
         ),
     ] = SUPER_RESOLUTION
     prompts: Annotated[
@@ -55,34 +55,40 @@ class CoDiOptions(EncodedPairOptions):
         str,
         Choice(tuple(FUSION_OF)),
         Option(
-            "What is trained: network and branch (CoDi), or the branch beside a frozen network "
-            "(PE-CoDi), which makes it a ControlNet."
+            "What is trained: the network and its branch (all: CoDi), or only the branch of a "
+            "frozen network, which becomes a ControlNet (branch: PE-CoDi)."
         ),
     ] = ALL
     learning_steps: Annotated[
         int,
         Integer(1, 1000),
         Option(
-            "Times of the grid on which it learns, K; a step of the consistency goes over T / K "
-            "times. It must divide T, the times of the model.",
+            "Number K of timesteps in the training grid. The consistency loss compares neighbors "
+            "in the grid, which are T / K timesteps apart; K must divide T, the model's number of "
+            "timesteps.",
             metavar="K",
         ),
     ] = 20
     same_time: Annotated[
         bool,
         Switch(),
-        Option("One time for all samples of a step; else each sample has its own."),
+        Option(
+            "Use one timestep for all samples of a training step; otherwise each sample has its "
+            "own."
+        ),
     ] = True
     consistency_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
         Option(
-            "Weight of the consistency of the noise; 0 trains an ordinary conditional model, or a "
-            "ControlNet."
+            "Weight of the consistency loss; 0 trains an ordinary conditional model, or with "
+            "trains=branch an ordinary ControlNet."
         ),
     ] = 1.0
     consistency_space: Annotated[
-        str, Choice((EPS, X0)), Option("What must be consistent: the noise, or x0.")
+        str,
+        Choice((EPS, X0)),
+        Option("Prediction that must be consistent: the noise (eps), or x0."),
     ] = EPS
     target_weight: Annotated[
         float, Number(0.0, MAX_WEIGHT), Option("Weight of the distance to the real latent.")
@@ -90,38 +96,41 @@ class CoDiOptions(EncodedPairOptions):
     target_space: Annotated[
         str,
         Choice(SPACES),
-        Option("Where that distance is measured: in x0, or as an error of eps or v."),
+        Option("Where that distance is measured: in x0, eps or v."),
     ] = X0
     pure_noise: Annotated[
         bool,
         Switch(),
         Option(
-            "Take pure noise as the state at the last time T, where sampling begins; else a little "
-            "of the image is left in it."
+            "Use pure noise as the network's input at the largest timestep T, where sampling "
+            "begins; otherwise a little of the image remains in it."
         ),
     ] = True
     guidance: Annotated[
         float,
         Number(0.0, 100.0),
         Option(
-            "Guidance scale of what must be consistent; the student then samples with it, in two "
-            "evaluations a step. 1 is no guidance.",
+            "Guidance scale of the predictions that the consistency loss compares, and of "
+            "sampling, which then takes two evaluations per step; 1 for none.",
         ),
     ] = 1.0
     drop_prompts: Annotated[
-        float, Number(0.0, 1.0), Option("Share of samples that learn without their prompt.")
+        float, Number(0.0, 1.0), Option("Share of samples that are trained without their prompt.")
     ] = 0.0
     target_decay: Annotated[
         float,
         Number(0.0, 1.0),
-        Option("Decay of the averaged weights that the noise is consistent with, below 1."),
+        Option(
+            "Decay of the moving average of the weights, whose prediction is the target of the "
+            "consistency loss; below 1."
+        ),
     ] = 0.99
     start_from: Annotated[
         str,
         Place(),
         Option(
-            "Run of the same task whose network and branch the student starts from; with "
-            "trains=branch, whose branch.",
+            "Run of the same task to initialize the network and the branch from; with "
+            "trains=branch, the branch only.",
             metavar="RUN",
             default="none: the model and a new branch",
         ),
@@ -130,9 +139,10 @@ class CoDiOptions(EncodedPairOptions):
         str,
         Place(),
         Option(
-            "Run of the same task that takes the DDIM step of the consistency, frozen.",
+            "Run of the same task whose frozen network takes the DDIM step of the consistency "
+            "loss.",
             metavar="RUN",
-            default="none: the model's own step, with its current weights",
+            default="none: the network in training takes it, with its current weights",
         ),
     ] = ""
     teacher_weights: Annotated[

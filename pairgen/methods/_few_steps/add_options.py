@@ -26,77 +26,104 @@ class ADDOptions(FewStepOptions):
         str,
         Place(),
         Option(
-            "Vision transformer that the discriminator reads: a DINOv2, DINO or CLIP of "
-            "transformers, as a folder or hub id.",
+            "Vision transformer whose features the discriminator reads: a DINOv2, DINO or CLIP "
+            "model of the transformers library, as a folder or hub id.",
             metavar="MODEL",
-            default="facebook/dinov2-small; for the model tiny the packaged one",
+            default="facebook/dinov2-small; the packaged one for the model tiny",
         ),
     ] = ""
     features_px: Annotated[
         int,
         Integer(0, 4096),
-        Option("Side of its images.", default="the one that it was trained with"),
+        Option(
+            "Side of the images that the vision transformer sees, in pixels.",
+            default="the side that it was trained with",
+        ),
     ] = 0
     feature_blocks: Annotated[
         tuple[int, ...],
         Each(Integer(1, 1000), at_least_one=False),
         Option(
-            "Its blocks that heads read, counted from 1; the embedded patches are read too.",
-            default="every quarter of them",
+            "Blocks of the vision transformer whose output the discriminator's heads read, "
+            "counted from 1; a further head reads the patch embeddings.",
+            default="the last block of each quarter: 3, 6, 9 and 12 of 12",
         ),
     ] = ()
     conditioning: Annotated[
         str,
         Choice(CONDITIONINGS),
         Option(
-            "What heads judge images by: the text, by clip_text.npy or else the teacher's text "
-            "encoder; the real image, by dino_cls.npy or else the class token of `features`; both."
+            "What the discriminator's heads are conditioned on: the prompt (clip_text.npy, else "
+            "the teacher's text encoder), the real image (dino_cls.npy, else the class token of "
+            "`features`), both or none."
         ),
     ] = BOTH
     image_at_noise: Annotated[
         str,
         Choice(AT_NOISE),
-        Option("Whether heads know the real image where the student saw noise alone."),
+        Option(
+            "Keep or drop the real image as a condition of the heads where the student's input is "
+            "pure noise."
+        ),
     ] = KEEP
     condition_width: Annotated[
-        int, Integer(1, 4096), Option("Length to which condition and tokens are projected.")
+        int, Integer(1, 4096), Option("Width to which the heads project condition and tokens.")
     ] = 64
     head_norm: Annotated[
         str,
         Choice(NORMS),
-        Option("Normalization of heads: over a few samples, or over groups within a sample."),
+        Option(
+            "Normalization in the heads: over norm_batch samples (local_batch), or over groups of "
+            "channels within a sample (group)."
+        ),
     ] = LOCAL_BATCH
     norm_batch: Annotated[
-        int, Integer(1, 4096), Option("Samples that head_norm=local_batch takes together.")
+        int, Integer(1, 4096), Option("Samples that head_norm=local_batch normalizes together.")
     ] = 8
     augment: Annotated[
         tuple[str, ...],
         Each(Choice(AUGMENTATIONS), at_least_one=False),
-        Option("Random changes of the images that the discriminator sees."),
+        Option("Random augmentations of the images that the discriminator sees."),
     ] = AUGMENTATIONS
     crop_share: Annotated[
         float,
         Number(0.0, 1.0),
-        Option("Share of images of which it sees a window, if they are larger than its own."),
+        Option(
+            "Share of images that the discriminator sees as a random crop of side features_px; it "
+            "sees the others resized. Images that are no larger are never cropped."
+        ),
     ] = 0.5
     blur_sigma: Annotated[
         float,
         Number(0.0, 1000.0),
-        Option("Blur of its images in the first steps, a standard deviation in pixels."),
+        Option(
+            "Blur of the discriminator's images at the first step, as a standard deviation in "
+            "pixels; it fades over blur_steps."
+        ),
     ] = 0.0
-    blur_steps: Annotated[int, Integer(0), Option("Steps over which the blur fades.")] = 0
+    blur_steps: Annotated[
+        int, Integer(0), Option("Training steps over which the blur fades to 0.")
+    ] = 0
     mismatched_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
-        Option("Weight of real images with another caption, which count as made."),
+        Option(
+            "Weight of a loss that makes the discriminator reject real images with the caption of "
+            "another sample; 0 for none."
+        ),
     ] = 0.0
     distill_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
-        Option("Weight of the distance to the teacher's x0, lambda."),
+        Option("Weight of the distance to the teacher's x0 (lambda); 0 for none."),
     ] = 2.5
     distill_space: Annotated[
-        str, Choice(SPACES), Option("Where that distance is taken: decoded images, or latents.")
+        str,
+        Choice(SPACES),
+        Option(
+            "Where the distance to the teacher's x0 is measured: between decoded images (pixel), "
+            "or between latents."
+        ),
     ] = PIXEL
 
     @property

@@ -21,39 +21,51 @@ class LADDOptions(FewStepOptions):
     time_weights: Annotated[
         tuple[float, ...],
         Each(Number(0.0, MAX_WEIGHT), once=False),
-        Option("How often each of these times is drawn."),
+        Option("How often each of these timesteps is drawn, as relative weights."),
     ] = (0.7, 0.1, 0.1, 0.1)
     first_time_weights: Annotated[
         tuple[float, ...],
         Each(Number(0.0, MAX_WEIGHT), once=False),
-        Option("The same in the first steps."),
+        Option(
+            "How often each of the `times` is drawn in the first training steps, as relative "
+            "weights."
+        ),
     ] = (0.0, 0.0, 0.5, 0.5)
-    first_steps: Annotated[int, Integer(0), Option("Number of first steps.")] = 500
+    first_steps: Annotated[
+        int, Integer(0), Option("Number of training steps that use first_time_weights.")
+    ] = 500
     level_mean: Annotated[
         float,
         Number(-20.0, 20.0),
-        Option("Mean of u; the discriminator sees latents whose alpha / sigma is exp(-u)."),
+        Option(
+            "Mean of u, which sets the noise level of the discriminator's inputs: alpha / sigma = "
+            "exp(-u)."
+        ),
     ] = 1.0
     level_std: Annotated[
-        float, Number(0.0, 20.0), Option("Standard deviation of u, which is normal.")
+        float, Number(0.0, 20.0), Option("Standard deviation of u, which is normally distributed.")
     ] = 1.0
     same_noise: Annotated[
-        bool, Switch(), Option("Add the same noise at the same level to real and made latents.")
+        bool,
+        Switch(),
+        Option("Add the same noise at the same level to real and generated latents."),
     ] = False
     head_width: Annotated[
-        int, Integer(8, 4096), Option("Channels inside a head, a multiple of eight.")
+        int,
+        Integer(8, 4096),
+        Option("Channels inside each head of the discriminator, a multiple of 8."),
     ] = 128
     r1: Annotated[
         str,
         Choice(R1_FORMS),
         Option(
-            "Penalty of the discriminator on real latents: off; the squared gradient by the inputs "
-            "of its heads; or, without second derivatives, the squared difference of its logits to "
-            "those of latents with a little noise added, at the same level."
+            "R1 penalty of the discriminator on real latents: off; the squared gradient with "
+            "respect to the inputs of its heads (features); or, without second derivatives, the "
+            "squared change of its logits when a little noise is added to the latents (finite)."
         ),
     ] = OFF
     r1_alpha: Annotated[
-        float, Number(1e-6, 100.0), Option("Size of the little noise of r1=finite.")
+        float, Number(1e-6, 100.0), Option("Standard deviation of the noise that r1=finite adds.")
     ] = 0.1
 
     @model_validator(mode="after")

@@ -21,44 +21,54 @@ class FewStepOptions(Options):
     student_steps: Annotated[
         int,
         Integer(1, 1000),
-        Option("Steps of the student in validation grids and in the exported model."),
+        Option("Sampling steps of the student in validation grids and in the exported model."),
     ] = 4
     times: Annotated[
         tuple[float, ...],
         Numbers(0.0, MAX_TIME, "time", falling=True),
-        Option("Times at which the student learns; at the first it sees noise alone."),
+        Option("Timesteps at which the student is trained; at the first, its input is pure noise."),
     ] = (999.0, 749.0, 499.0, 249.0)
     time_weights: Annotated[
         tuple[float, ...],
         Each(Number(0.0, MAX_WEIGHT), once=False),
-        Option("How often each of these times is drawn."),
+        Option("How often each of these timesteps is drawn, as relative weights."),
     ] = (1.0, 1.0, 1.0, 1.0)
     backward_simulation: Annotated[
         bool,
         Switch(),
         Option(
-            "At the later times, give the student what its own earlier steps make of noise, in "
-            "place of noised latents of the data."
+            "At the later timesteps, train the student on the result of its own earlier steps "
+            "from noise, instead of on noised latents of the data."
         ),
     ] = False
-    game: Annotated[str, Choice(GAMES), Option("Losses of the adversarial game.")] = HINGE
+    game: Annotated[
+        str, Choice(GAMES), Option("Adversarial loss: hinge, or softplus (non-saturating).")
+    ] = HINGE
     discriminator_updates: Annotated[
         int,
         Integer(1, 1000),
-        Option("Updates of the discriminator per step; each but one has a batch of its own."),
+        Option(
+            "Updates of the discriminator per step: the last on the student's batch, each other "
+            "on a batch of its own."
+        ),
     ] = 1
-    r1_gamma: Annotated[float, Number(0.0, MAX_WEIGHT), Option("Weight of the penalty R1.")] = 1e-5
+    r1_gamma: Annotated[
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option("Weight of the discriminator's R1 penalty; 0 for none."),
+    ] = 1e-5
     distill_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
-        Option("Weight of the distance to the teacher's x0, lambda."),
+        Option("Weight of the distance to the teacher's x0 (lambda); 0 for none."),
     ] = 0.0
     distill_weighting: Annotated[
         str,
         Choice(WEIGHTS),
         Option(
-            "Its weight over time, c(t): alpha; that of SDS; or that of SDS, toward the x0 of "
-            "noise-free score distillation."
+            "Weight c(t) of that distance over time: alpha (exponential), or as in score "
+            "distillation sampling (sds); nfsd weights as sds, but takes the target of noise-free "
+            "score distillation."
         ),
     ] = EXPONENTIAL
     guidance: Annotated[
@@ -67,7 +77,10 @@ class FewStepOptions(Options):
     nfsd_negative_prompt: Annotated[
         str,
         Text(),
-        Option("Prompt of what no image should be, for distill_weighting=nfsd.", metavar="TEXT"),
+        Option(
+            "Negative prompt of noise-free score distillation, for distill_weighting=nfsd.",
+            metavar="TEXT",
+        ),
     ] = (
         "unrealistic, blurry, low quality, out of focus, ugly, low contrast, dull, dark, "
         "low-resolution, gloomy"

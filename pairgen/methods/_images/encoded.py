@@ -39,7 +39,7 @@ class EncodedPairOptions(ImagePairOptions):
     posterior: Annotated[
         str,
         Choice(POSTERIORS),
-        Option("Latents of HR and LR: the mean of the encoder's posterior, or a sample of it."),
+        Option("Latents of HR and LR: the mean of the encoder's posterior, or a sample from it."),
     ] = MEAN
 
 

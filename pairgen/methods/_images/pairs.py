@@ -23,10 +23,11 @@ PixelPerceptual = Annotated[
     str,
     Place(),
     Option(
-        "Weights of LPIPS: torchvision's VGG16, such as vgg16-397923af.pth, the state of "
-        'lpips.LPIPS(net="vgg"), or a file of `pairgen train latent-lpips` for pixels.',
+        "Weights of LPIPS: torchvision's VGG16, such as vgg16-397923af.pth, the state dict of "
+        'lpips.LPIPS(net="vgg"), or a file from `pairgen train latent-lpips` with '
+        "space=pixel.",
         metavar="FILE",
-        default="the packaged ones of the teacher's VAE",
+        default="those packaged for the teacher's VAE",
     ),
 ]
 # The member that each kind of prompt is read from; none for a prompt that all images share.
@@ -44,7 +45,10 @@ class ImagePairOptions(Options):
     scale: Annotated[
         int,
         Integer(1, MAX_SCALE),
-        Option("HR is this many times as large as LR, which is read from lrN.png.", metavar="N"),
+        Option(
+            "Super-resolution factor N: HR is N times as large as LR, which is read from lrN.png.",
+            metavar="N",
+        ),
     ] = 4
     prompts: Annotated[
         str,

@@ -31,19 +31,19 @@ class OSEDiffOptions(ImagePairOptions):
     start_time: Annotated[
         float,
         Number(0.0, MAX_TIME),
-        Option("Time at which the network takes the latent of LR.", metavar="T"),
+        Option("Timestep that the network is given with the latent of LR.", metavar="T"),
     ] = 999.0
     posterior: Annotated[
         str,
         Choice(POSTERIORS),
-        Option("Latent of LR: the mean of the encoder's posterior, or a sample of it."),
+        Option("Latent of LR: the mean of the encoder's posterior, or a sample from it."),
     ] = SAMPLE
     enlarge: Annotated[
         str,
         Choice((DRAWN, BICUBIC)),
         Option(
-            f"How LR is enlarged in training: by one of {', '.join(MODES)}, drawn for each image, "
-            "or as in restoration."
+            f"How LR is enlarged in training: by {' or '.join(MODES)}, drawn for each image "
+            "(drawn), or always as in restoration (bicubic)."
         ),
     ] = DRAWN
     mse_weight: Annotated[
@@ -55,29 +55,35 @@ class OSEDiffOptions(ImagePairOptions):
         str,
         Choice(VSD_SPACES),
         Option(
-            "Where the scores are compared: at the made latents; at the latents of the made image, "
-            "encoded again by the frozen encoder (ours); or nowhere."
+            "Where variational score distillation (VSD) compares the two scores: on the student's "
+            "latents; on the latents of its decoded image, encoded again by the frozen encoder "
+            "(pixel, pairgen's addition); or nowhere."
         ),
     ] = LATENT
-    vsd_weight: Annotated[
-        float, Number(0.0, MAX_WEIGHT), Option("Weight of score distillation.")
-    ] = 1.0
+    vsd_weight: Annotated[float, Number(0.0, MAX_WEIGHT), Option("Weight of VSD.")] = 1.0
     vsd_times: Annotated[
         tuple[int, int],
         Span(0, MAX_TIME),
-        Option("Times at which the scores are compared, [start, stop)."),
+        Option("Timesteps at which VSD compares the scores: [start, stop)."),
     ] = (20, 980)
     anneal_to: Annotated[
         int,
         Integer(0, MAX_TIME),
         Option(
-            "Stop of vsd_times after anneal_steps steps, approached linearly (ours).",
+            "Stop of vsd_times after anneal_steps steps, approached linearly (pairgen's addition).",
             default="0: no annealing",
         ),
     ] = 0
-    anneal_steps: Annotated[int, Integer(0), Option("Steps of the annealing (ours).")] = 0
+    anneal_steps: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Training steps over which the stop of vsd_times moves to anneal_to (pairgen's "
+            "addition)."
+        ),
+    ] = 0
     vsd_epsilon: Annotated[
-        float, Number(0.0, MAX_WEIGHT), Option("Added to the divisor of score distillation.")
+        float, Number(0.0, MAX_WEIGHT), Option("Number added to the divisor in VSD.")
     ] = 0.0
     guidance: Annotated[
         float, Number(0.0, 1000.0), Option("Guidance scale of the frozen network; 1 for none.")
@@ -90,12 +96,18 @@ class OSEDiffOptions(ImagePairOptions):
     regularizer_times: Annotated[
         tuple[int, int],
         Span(0, MAX_TIME),
-        Option("Times at which the regularizer learns, [start, stop)."),
+        Option(
+            "Timesteps at which the regularizer, VSD's model of the student's results, is "
+            "trained: [start, stop)."
+        ),
     ] = (0, 1000)
     regularizer_updates: Annotated[
         int,
         Integer(1, 1000),
-        Option("Updates of the regularizer per step; each but one has a batch of its own."),
+        Option(
+            "Updates of the regularizer per step: the last on the student's batch, each other on "
+            "a batch of its own."
+        ),
     ] = 1
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ class YONOSOptions(EncodedPairOptions):
         str,
         Place(),
         Option(
-            "Run of the stage before, which restores LR of twice the size (2/N).",
+            "Run of the previous stage, which restores LR of twice the size (2/N).",
             metavar="RUN",
             default="none: the target is HR, as for the first factor",
         ),
@@ -50,31 +50,37 @@ class YONOSOptions(EncodedPairOptions):
         str,
         Choice(tuple(OUTPUTS), or_empty=True),
         Option(
-            "What the network is trained to predict. One that predicted something else starts from "
-            "weights that do not fit.",
+            "What the network is trained to predict. If that is not what it predicts already, its "
+            "weights are a poor start.",
             default="what it predicts already",
         ),
     ] = ""
     omega: Annotated[
         str,
         Choice(OMEGAS),
-        Option("Weight of the squared error of x0: v is SNR + 1, truncated is max(SNR, 1)."),
+        Option(
+            "Weight of the squared error of x0: SNR + 1 (v), max(SNR, 1) (truncated), or 1 "
+            "(constant)."
+        ),
     ] = V
     pure_noise: Annotated[
         bool,
         Switch(),
         Option(
-            "Take pure noise as the state at the last time T, where restoration begins; else a "
-            "little of HR is left in it."
+            "Use pure noise as the network's input at the largest timestep T, where restoration "
+            "begins; otherwise a little of HR remains in it."
         ),
     ] = True
     start_share: Annotated[
         float,
         Number(0.0, 1.0),
-        Option("Share of samples at the last time T; the other times are uniform. 1: T alone."),
+        Option(
+            "Share of samples to train at the largest timestep T; the timesteps of the others are "
+            "uniform. 1: only T."
+        ),
     ] = 0.25
     truth_share: Annotated[
-        float, Number(0.0, 1.0), Option("Share of HR in the target beside the teacher's x0.")
+        float, Number(0.0, 1.0), Option("Share of HR in the target; the rest is the teacher's x0.")
     ] = 0.0
 
     @model_validator(mode="after")
@@ -101,9 +107,10 @@ class YONOSDecoderOptions(EncodedPairOptions):
         str,
         Place(),
         Option(
-            "Run of `yonos` behind whose network, in one step from pure noise, the decoder learns.",
+            "Run of `yonos` whose network makes the latents that the decoder is trained on, in "
+            "one step from pure noise.",
             metavar="RUN",
-            default="none; it must be given",
+            default="must be given",
         ),
     ] = ""
     l1_weight: Annotated[
@@ -114,7 +121,7 @@ class YONOSDecoderOptions(EncodedPairOptions):
     gan_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
-        Option("Weight of the patch discriminator's loss; 0 for no discriminator."),
+        Option("Weight of the adversarial loss of a patch discriminator; 0 for no discriminator."),
     ] = 0.0
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ class PretrainedOptions(Options):
     variant: Annotated[
         str,
         OPTIONAL_TEXT,
-        Option("Variant of the weight files, such as `fp16`; empty for those without one."),
+        Option("Variant of the weight files, such as `fp16`; empty for files without a variant."),
     ] = ""
 
 
@@ -51,14 +51,14 @@ class LatentDiffusionOptions(PretrainedOptions):
         str,
         OPTIONAL_TEXT,
         Option(
-            "Folder or hub id of a ControlNet, diffusers' `ControlNetModel`, which lets the model "
-            "see an image; empty for none."
+            "Folder or hub id of a ControlNet (diffusers' `ControlNetModel`) that conditions the "
+            "model on an image; empty for none."
         ),
     ] = ""
     lora: Annotated[
         str,
         OPTIONAL_TEXT,
-        Option("LoRA that is merged: a file or folder, and perhaps `:scale`; empty for none."),
+        Option("LoRA to merge: a file or folder, optionally with `:scale`; empty for none."),
     ] = ""
 
 
@@ -75,5 +75,5 @@ class PixelUnetOptions(PretrainedOptions):
     null_label: Annotated[
         Any,
         Checked(_as_given, {"type": ["integer", "null"], "minimum": 0}, "int | None"),
-        Option("Class that means no class, for classifier-free guidance."),
+        Option('Number of the class that means "no class", for classifier-free guidance.'),
     ] = None
