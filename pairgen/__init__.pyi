@@ -175,7 +175,7 @@ def calibrate(
         solvers: Solvers and spacings to measure. [ddim/trailing, ddim/leading, dpmpp_2m/trailing,
             dpmpp_2m/logsnr, heun/logsnr]
         steps: Numbers of steps to measure. [10,15,20,30,50]
-        dtypes: Precisions to measure. [float32, and the model's on a GPU]
+        dtypes: Precisions of the network to measure. [float32, and the model's on a GPU]
         reference_steps: Steps of the reference solution (heun, logsnr, float32). [200]
         out: Output folder or URL. [data/calibration-MODEL]
         batch_size: Samples per batch. [the model's default]
@@ -252,8 +252,8 @@ def collect(
         split: Compositions that package:painted shows: those that the model `tiny` was trained on
             (train), or those that it never saw (held-out). [train]
         hr: HR images of existing pairs; needs --lr.
-        lr: LR images of these pairs, with the same file names, or with RealSR's endings _HR and
-            _LR4.
+        lr: LR images of these pairs: with the same file names, or with RealSR's endings, such as
+            _HR and _LR4.
         pairs: Folder of existing pairs: test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/
             (SeeSR).
         scale: Super-resolution factor of the pairs: HR is N times as large as LR. [4]
@@ -331,14 +331,14 @@ def compare(
 
     Args:
         runs: Run folders of `pairgen train`, or any models; `RUN@1,4` for other steps than its own.
-        data: Held-out pairs: a dataset that no judged student was trained on.
+        data: Held-out pairs: a dataset that no evaluated student was trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
         teacher_steps: Step counts at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
-        protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y without a border
-            (classic-sr), or on RGB (rgb). [real-isr]
+        protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y with the border
+            cut off (classic-sr), or on RGB (rgb). [real-isr]
         iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for students from images. Needs pip
             install 'pairgen[iqa]'.
         real_statistics: File of statistics of real images; adds the Frechet distance to these
@@ -416,7 +416,7 @@ def degrade(
         split: Compositions that package:painted shows: those that the model `tiny` was trained on
             (train), or those that it never saw (held-out). [train]
         crop: Side of the HR crop in pixels. [512]
-        crops: Random crops, or every tile of a grid. [random]
+        crops: Random crops, or all tiles of a grid. [random]
         samples_per_image: Random crops per image; you can raise it later. [1]
         min_sharpness: Skip crops whose Laplacian has a lower variance: flat or blurred crops are
             below 10, textured ones in the hundreds. Random crops try ten places. [0]
@@ -432,8 +432,8 @@ def degrade(
         seed: Random seed of crops, degradations and painted pictures. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         hr_format: HR format; jpg uses quality 95 without chroma subsampling. [png]
-        out: Output folder or URL. [data/degrade-DEGRADATION; SET.annotations/degraded with
-            --overlay]
+        out: Output folder or URL. [data/degrade-DEGRADATION; with --overlay,
+            DIR.annotations/degraded]
         samples_per_shard: Samples per shard. [256]
         shard_bytes: Approximate size of a shard in bytes, such as 1GB, instead of
             --samples-per-shard; a folder keeps the size of its first run. [--samples-per-shard sets
@@ -491,14 +491,14 @@ def evaluate(
 
     Args:
         run: Run folder of `pairgen train`, or any model.
-        data: Held-out pairs: a dataset that no judged student was trained on.
+        data: Held-out pairs: a dataset that no evaluated student was trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
         teacher_steps: Step counts at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
-        protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y without a border
-            (classic-sr), or on RGB (rgb). [real-isr]
+        protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y with the border
+            cut off (classic-sr), or on RGB (rgb). [real-isr]
         iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for students from images. Needs pip
             install 'pairgen[iqa]'.
         real_statistics: File of statistics of real images; adds the Frechet distance to these
@@ -637,7 +637,7 @@ def ode(
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
-        long_prompts: How to handle prompts longer than the text encoder's limit. [truncate]
+        long_prompts: Truncate or reject prompts longer than the text encoder's limit. [truncate]
         end: End of the ODE: the last timestep (t0), or sigma 0 (clean). [the model's own, else t0]
         seed: Random seed of the noise. [0]
         steps: Number of solver steps. [the model's own, else 50]
@@ -858,8 +858,8 @@ def restore(
         tagger_options: Options of the tagger, by name: those of the annotator.
         tag_each: What the tagger looks at: the whole picture, for a single prompt, or each tile of
             the network, for one prompt per tile. [picture]
-        prompt: Prompt for all pictures; empty text for no prompt. [the picture's own if the student
-            was trained with such prompts, else the student's]
+        prompt: Prompt for all pictures; empty text for no prompt. [each picture's own if the
+            student was trained so, else the student's]
         images: Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow,
             local or as URLs; repeatable.
         captions: Table with the prompt of each picture: csv, tsv, jsonl or Parquet with file_name
@@ -1084,8 +1084,8 @@ def train(
             method's own, else the rank: a scale of 1]
         lora_targets: Layers that get adapters, each given by the end of its name, such as to_q.
             [attention, feed-forward layers and convolutions]
-        trained_layers: Layers to train in full, named in the same way; the other layers stay frozen
-            or get adapters.
+        trained_layers: Layers to train in full, named as in lora_targets; the other layers stay
+            frozen or get adapters.
         optimizer: Optimizer: AdamW (adamw), AdamW with 8-bit moments (adamw8bit), or AdamW whose
             moments are split among the ranks (sharded). [adamw]
         lr: Learning rate. [the method's default]
@@ -1106,8 +1106,8 @@ def train(
         players: Options of individual players, such as the discriminator, and of their networks, by
             name.
         guidance_embedding: Condition the student on the guidance scale of each sample.
-        crop: Side of random crops, in pixels of the sample's largest image; its smaller images are
-            cropped to the same part. [0: whole images]
+        crop: Side of random crops, in pixels of the largest image that the method reads; smaller
+            images are cropped to the same part. [0: whole images]
         flip: Flip each sample left to right with probability 1/2, all of its images together.
         data_parts: Number of parts that the order of samples is divided into. It must be a multiple
             of the number of processes, also when you resume the run with another number. [the
@@ -1119,9 +1119,9 @@ def train(
         from_run: Finished run of yonos that the chain continues from. [none]
         stages: Options of individual stages of a chain, such as x4.steps and decoder.lr.
         out: Output folder of the run. [runs/METHOD-MODEL]
-        checkpoint_every: Steps between checkpoints. [1,000; 0: at the end]
+        checkpoint_every: Steps between checkpoints. [1,000; 0: only at the end]
         checkpoints_total_limit: Number of newest checkpoints to keep; 0 for all. [2]
-        grid_every: Steps between validation grids. [1,000; 0: at the end]
+        grid_every: Steps between validation grids. [1,000; 0: only at the end]
         num_grid_prompts: Prompts or images in a validation grid. [8]
         log_every: Steps between log lines with metrics. [10]
         tracker: Tracker to send metrics and grids to; auto is TensorBoard if it is installed.
@@ -1163,7 +1163,7 @@ def verify(
     Args:
         folder: The dataset folder.
         quick: Check only receipts, names and sizes.
-        fraction: Share of the shards to read. [1]
+        fraction: Share of the shards to read, above 0. [1]
         seed: Random seed of the shards that --fraction picks. [0]
         where: Check only samples that match, such as 'guidance_scale == 8'.
         executor: Where to run. auto: ray if RAY_ADDRESS is set or --address is given, else serial.

@@ -29,9 +29,9 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
     """Sample images from a teacher or a student.
 
     The grid is ordered by prompt. With several guidance scales, each row shows one prompt and noise
-    at the scales in the given order; with only several noises, each row shows one prompt. The
-    images are those of `pairgen ode` with the same options. The PNG text chunk "pairgen" records
-    how they were made.
+    at the scales in the given order; otherwise, with several noises, each row shows one prompt.
+    The images are those of `pairgen ode` with the same options. The PNG text chunk "pairgen"
+    records how they were made.
 
     If the model makes images from pictures, pass them with --condition. The grid then shows each
     condition before its images.

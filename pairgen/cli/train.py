@@ -26,7 +26,8 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
     on labeled latents instead of a student. `--set name=value` sets any option of the run or the
     method; `--set player.name=value` sets an option of one player. `--chain` trains yonos factor by
     factor, in one run per factor; then `--set x4.name=value` and `--set decoder.name=value` set
-    options of one stage. Under `torchrun` or `accelerate launch`, each process takes its share of every step.
+    options of one stage. Under `torchrun` or `accelerate launch`, each process takes its share of
+    every step.
 
     \b
     Examples:

@@ -29,14 +29,14 @@ give another.
 METHODS = """\
 ## Options of methods
 
-`pairgen train` takes them with `--set key=value`, in a config file or from Python. The folder of
-the run keeps them as its identity.
+Pass them to `pairgen train` with `--set key=value`, in a config file or from Python. The folder of
+the run keeps them as identity options.
 """
 ANNOTATORS = """\
 ## Options of annotators
 
-`pairgen annotate` takes them with `--set key=value`, in a config file or from Python. The overlay
-keeps them as its identity.
+Pass them to `pairgen annotate` with `--set key=value`, in a config file or from Python. The overlay
+keeps them as identity options.
 """
 CLUSTERS = """\
 ## Config files of clusters

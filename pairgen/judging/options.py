@@ -18,7 +18,7 @@ class JudgeOptions(Options):
         str,
         Place(),
         Option(
-            "Held-out pairs: a dataset that no judged student was trained on.",
+            "Held-out pairs: a dataset that no evaluated student was trained on.",
             "Data",
             missing="must be given, such as held-out.",
         ),
@@ -45,8 +45,8 @@ class JudgeOptions(Options):
         str,
         Choice(tuple(PROTOCOLS)),
         Option(
-            "Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y without a border "
-            "(classic-sr), or on RGB (rgb).",
+            "Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y with the border "
+            "cut off (classic-sr), or on RGB (rgb).",
             "What is measured",
         ),
     ] = REAL_ISR.name

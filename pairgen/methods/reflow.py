@@ -35,10 +35,7 @@ class ReflowOptions(Options):
     student_steps: Annotated[
         int,
         Integer(1, 1000),
-        Option(
-            "Euler steps that the student samples in, in validation grids and in the exported "
-            "model."
-        ),
+        Option("Euler steps of sampling in validation grids and in the exported model."),
     ] = 1
 
 

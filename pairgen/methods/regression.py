@@ -42,7 +42,7 @@ class RegressionOptions(Options):
         Choice(DISTANCES),
         Option(
             "Distance to the end point: between latents (mse, pseudo_huber), or between the "
-            "features that the decoder computes from them (perceptual)."
+            "features that the VAE's decoder computes from them (perceptual)."
         ),
     ] = "pseudo_huber"
     student_time: Annotated[

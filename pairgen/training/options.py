@@ -147,8 +147,8 @@ class TrainConfig(PlayerConfig):
         int,
         Integer(0),
         Option(
-            "Side of random crops, in pixels of the sample's largest image; its smaller images "
-            "are cropped to the same part.",
+            "Side of random crops, in pixels of the largest image that the method reads; smaller "
+            "images are cropped to the same part.",
             "Training",
             "identity",
             default="0: whole images",
@@ -196,7 +196,10 @@ class TrainConfig(PlayerConfig):
         int,
         Integer(0),
         Option(
-            "Steps between checkpoints.", "Output", "remembered", default="1,000; 0: at the end"
+            "Steps between checkpoints.",
+            "Output",
+            "remembered",
+            default="1,000; 0: only at the end",
         ),
     ] = 1_000
     checkpoints_total_limit: Annotated[
@@ -213,7 +216,7 @@ class TrainConfig(PlayerConfig):
             "Steps between validation grids.",
             "Output",
             "remembered",
-            default="1,000; 0: at the end",
+            default="1,000; 0: only at the end",
         ),
     ] = 1_000
     num_grid_prompts: Annotated[

@@ -64,8 +64,8 @@ class NetworkConfig(Options):
         tuple[str, ...],
         LAYERS,
         Option(
-            "Layers to train in full, named in the same way; the other layers stay frozen or get "
-            "adapters.",
+            "Layers to train in full, named as in lora_targets; the other layers stay frozen or "
+            "get adapters.",
             "Training",
             "identity",
             flag=False,

@@ -102,7 +102,7 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
         tuple[str, ...],
         Each(Choice(DTYPES)),
         Option(
-            "Precisions to measure.",
+            "Precisions of the network to measure.",
             "What is measured",
             metavar="DTYPE[,DTYPE...]",
             default="float32, and the model's on a GPU",

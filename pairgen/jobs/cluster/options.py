@@ -29,7 +29,7 @@ class SubmitConfig(Options):
     detach: Annotated[
         bool,
         Switch(),
-        Option("Print the id of the job and return without following its log.", "Job"),
+        Option("Print the job's id and return without following its log.", "Job"),
     ] = False
     show: Annotated[
         bool,

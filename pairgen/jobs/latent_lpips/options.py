@@ -59,13 +59,15 @@ class LatentLpipsOptions(Options):
         int, Integer(8), Option("Number of triplets to make if `calibration` is not given.")
     ] = 4_096
     calibration_steps: Annotated[
-        int, Integer(1), Option("Training steps of the channel weights.")
+        int,
+        Integer(1),
+        Option("Training steps of the calibration, which trains LPIPS's weight per channel."),
     ] = 1_000
     calibration_batch_size: Annotated[
-        int, Integer(1), Option("Triplets per step of the channel weights.", metavar="B")
+        int, Integer(1), Option("Triplets per step of the calibration.", metavar="B")
     ] = 64
     calibration_lr: Annotated[
-        float, Number(0.0, 10.0), Option("Learning rate of the channel weights.", metavar="LR")
+        float, Number(0.0, 10.0), Option("Learning rate of the calibration.", metavar="LR")
     ] = 0.01
     weights_dtype: Annotated[
         str,

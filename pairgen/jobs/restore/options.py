@@ -182,7 +182,7 @@ class RestoreConfig(MakingOptions, RestorerOptions):
             "Prompt for all pictures; empty text for no prompt.",
             "Prompts",
             "identity",
-            default="the picture's own if the student was trained with such prompts, else the student's",
+            default="each picture's own if the student was trained so, else the student's",
         ),
     ] = None
     out: Annotated[

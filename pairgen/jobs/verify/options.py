@@ -33,7 +33,7 @@ class VerifyConfig(CheckOptions):
     fraction: Annotated[
         float,
         Checked(_fraction, {"type": "number", "exclusiveMinimum": 0, "maximum": 1}, "float"),
-        Option("Share of the shards to read.", "What is checked", metavar="F"),
+        Option("Share of the shards to read, above 0.", "What is checked", metavar="F"),
     ] = 1.0
     seed: Annotated[
         int,

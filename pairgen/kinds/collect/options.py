@@ -47,8 +47,8 @@ class CollectConfig(ImageOptions):
         str,
         Place(LEAVE_OUT),
         Option(
-            "LR images of these pairs, with the same file names, or with RealSR's endings _HR and "
-            "_LR4.",
+            "LR images of these pairs: with the same file names, or with RealSR's endings, such "
+            "as _HR and _LR4.",
             "Images",
             metavar="DIR",
         ),

@@ -100,7 +100,7 @@ class DegradeConfig(ImageOptions):
     crops: Annotated[
         str,
         Choice(CROPS),
-        Option("Random crops, or every tile of a grid.", "Images", "identity"),
+        Option("Random crops, or all tiles of a grid.", "Images", "identity"),
     ] = "random"
     samples_per_image: Annotated[
         int,
@@ -131,7 +131,7 @@ class DegradeConfig(ImageOptions):
         Option(
             "Output folder or URL.",
             "Output",
-            default="data/degrade-DEGRADATION; SET.annotations/degraded with --overlay",
+            default="data/degrade-DEGRADATION; with --overlay, DIR.annotations/degraded",
         ),
     ] = ""
     samples_per_shard: Annotated[

@@ -86,7 +86,7 @@ class OdeConfig(PartOptions, PromptOptions, SettingOptions, SamplerOptions):
         str,
         Choice(LONG_PROMPTS),
         Option(
-            "How to handle prompts longer than the text encoder's limit.",
+            "Truncate or reject prompts longer than the text encoder's limit.",
             "Prompts",
             "remembered",
         ),

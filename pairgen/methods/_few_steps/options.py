@@ -72,7 +72,12 @@ class FewStepOptions(Options):
         ),
     ] = EXPONENTIAL
     guidance: Annotated[
-        float, Number(0.0, 1000.0), Option("Guidance scale of the teacher's x0; 1 for none.")
+        float,
+        Number(0.0, 1000.0),
+        Option(
+            "Guidance scale of the teacher's x0; 1 for none. With nfsd, the weight of the "
+            "prompt's direction (7.5 in its paper)."
+        ),
     ] = 1.0
     nfsd_negative_prompt: Annotated[
         str,

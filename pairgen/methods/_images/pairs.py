@@ -59,7 +59,11 @@ class ImagePairOptions(Options):
         ),
     ] = "tags"
     prompt: Annotated[
-        str, Text(), Option("The fixed prompt.", default="the empty prompt", metavar="TEXT")
+        str,
+        Text(),
+        Option(
+            "Prompt for all images, with prompts=fixed.", default="the empty prompt", metavar="TEXT"
+        ),
     ] = ""
 
     @property

@@ -42,8 +42,8 @@ class OSEDiffOptions(ImagePairOptions):
         str,
         Choice((DRAWN, BICUBIC)),
         Option(
-            f"How LR is enlarged in training: by {' or '.join(MODES)}, drawn for each image "
-            "(drawn), or always as in restoration (bicubic)."
+            f"How LR is enlarged in training: by {', '.join(MODES[:-1])} or {MODES[-1]}, drawn for "
+            "each image (drawn), or always as in restoration (bicubic)."
         ),
     ] = DRAWN
     mse_weight: Annotated[
@@ -55,9 +55,9 @@ class OSEDiffOptions(ImagePairOptions):
         str,
         Choice(VSD_SPACES),
         Option(
-            "Where variational score distillation (VSD) compares the two scores: on the student's "
-            "latents; on the latents of its decoded image, encoded again by the frozen encoder "
-            "(pixel, pairgen's addition); or nowhere."
+            "Where variational score distillation (VSD) compares the scores of the frozen network "
+            "and of the regularizer: on the student's latents; on its decoded image, encoded "
+            "again by the frozen encoder (pixel, pairgen's addition); or nowhere."
         ),
     ] = LATENT
     vsd_weight: Annotated[float, Number(0.0, MAX_WEIGHT), Option("Weight of VSD.")] = 1.0
