@@ -18,8 +18,7 @@ EXIT_NOT_CLEAN = 1
 def verify(folder: str, **options: Any) -> None:
     """Check a dataset: shards, samples, index and noise; then its annotations.
 
-    Prints a table of problems and where they are. The exit code is 0 if it found none, else
-    1.
+    Prints a table of problems and where they are. The exit code is 0 if there are none, else 1.
 
     \b
     Examples:

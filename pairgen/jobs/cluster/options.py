@@ -16,7 +16,8 @@ class SubmitConfig(Options):
         tuple[str, ...],
         Places("names of environment variables"),
         Option(
-            "Environment variable to pass on with its value, such as HF_TOKEN. Repeatable.",
+            "Environment variable to pass to the command with its value, such as HF_TOKEN. "
+            "Repeatable.",
             "Job",
             metavar="NAME",
         ),
@@ -24,7 +25,9 @@ class SubmitConfig(Options):
     working_dir: Annotated[
         str,
         Text(),
-        Option("Folder to copy to the cluster, where the command then runs.", "Job", metavar="DIR"),
+        Option(
+            "Folder to copy to the cluster; the command runs in the copy.", "Job", metavar="DIR"
+        ),
     ] = ""
     detach: Annotated[
         bool,

@@ -89,8 +89,8 @@ class ADDOptions(FewStepOptions):
         float,
         Number(0.0, 1.0),
         Option(
-            "Share of images that the discriminator sees as a random crop of side features_px; it "
-            "sees the others resized. Images that are no larger are never cropped."
+            "Share of images that the discriminator sees as a random crop of side features_px "
+            "instead of resized to it; images that are no larger are never cropped."
         ),
     ] = 0.5
     blur_sigma: Annotated[

@@ -66,9 +66,9 @@ class FewStepOptions(Options):
         str,
         Choice(WEIGHTS),
         Option(
-            "Weight c(t) of that distance over time: alpha (exponential), or as in score "
-            "distillation sampling (sds); nfsd weights as sds, but takes the target of noise-free "
-            "score distillation."
+            "Weight c(t) of that distance over time: alpha (exponential), or that of score "
+            "distillation sampling (sds); nfsd has the weight of sds, but the target of "
+            "noise-free score distillation."
         ),
     ] = EXPONENTIAL
     guidance: Annotated[
