@@ -335,12 +335,12 @@ def compare(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
-        teacher_steps: Step counts at which to evaluate the teacher too; not for students from
-            images. [1,2,4,50]
+        teacher_steps: Step counts at which to evaluate the teacher too; not for image-to-image
+            students. [1,2,4,50]
         protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y with the border
             cut off (classic-sr), or on RGB (rgb). [real-isr]
-        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for students from images. Needs pip
-            install 'pairgen[iqa]'.
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for image-to-image students. Needs
+            pip install 'pairgen[iqa]'.
         real_statistics: File of statistics of real images; adds the Frechet distance to these
             images.
         out: Output folder. [comparisons/NAME_OF_DATA]
@@ -495,12 +495,12 @@ def evaluate(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
-        teacher_steps: Step counts at which to evaluate the teacher too; not for students from
-            images. [1,2,4,50]
+        teacher_steps: Step counts at which to evaluate the teacher too; not for image-to-image
+            students. [1,2,4,50]
         protocol: Protocol of PSNR and SSIM for restorations: on Y (real-isr), on Y with the border
             cut off (classic-sr), or on RGB (rgb). [real-isr]
-        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for students from images. Needs pip
-            install 'pairgen[iqa]'.
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq; for image-to-image students. Needs
+            pip install 'pairgen[iqa]'.
         real_statistics: File of statistics of real images; adds the Frechet distance to these
             images.
         steps: Sampling steps of the model; not for students that start from an image. [the number

@@ -21,7 +21,7 @@ def compare(
 
     RUN is a run folder of `pairgen train`, or any model; RUN@1,4 evaluates it in 1 and in 4
     steps instead of its own number. Text-to-image models are compared on pairs from `pairgen ode`,
-    beside the teacher at several step counts; models from images, on pairs of images, beside
+    beside the teacher at several step counts; image-to-image models on pairs of images, beside
     bicubic interpolation.
 
     Writes compare.json, index.html and a folder for each row. Run the same command again to

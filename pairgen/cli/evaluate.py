@@ -18,9 +18,9 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     """Evaluate a student on held-out pairs, next to its teacher or to the target images.
 
     RUN is a run folder of `pairgen train`, or any model. A text-to-image student is evaluated on
-    pairs from `pairgen ode`, next to its teacher at several step counts; an image-to-image student, on
-    pairs of images. Prints distances to the end points or targets, metrics of the evaluation net,
-    time and cost. Writes eval.json with all numbers, grid.png and index.html.
+    pairs from `pairgen ode`, next to its teacher at several step counts; an image-to-image student
+    on pairs of images. Prints distances to the end points or targets, metrics of the evaluation
+    net, time and cost. Writes eval.json with all numbers, grid.png and index.html.
 
     \b
     Examples:

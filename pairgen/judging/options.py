@@ -54,8 +54,8 @@ class JudgeOptions(Options):
         tuple[str, ...],
         Each(Text(), at_least_one=False),
         Option(
-            "Metrics of pyiqa to add, such as lpips,dists,musiq; for image-to-image students. Needs "
-            "pip install 'pairgen[iqa]'.",
+            "Metrics of pyiqa to add, such as lpips,dists,musiq; for image-to-image students. "
+            "Needs pip install 'pairgen[iqa]'.",
             "What is measured",
             metavar="METRIC[,...]",
         ),

@@ -73,7 +73,7 @@ def compare_from_text(
         if name in given:
             raise ConfigError(
                 f"{option_text(name)} must be left out: {url} holds prompts and noises, and only "
-                "models from images are judged by it."
+                "image-to-image models use it."
             )
     checked = []
     for each in asked:
