@@ -95,7 +95,7 @@ def test_a_damaged_student_and_one_that_needs_this_machine_are_refused(
     (broken / "files.json").unlink()
     model = broken / "model.yaml"
     model.write_text(model.read_text().replace("location: student", "location: /mnt/models/mine"))
-    with pytest.raises(ConfigError, match="names /mnt/models/mine, which lies on this machine"):
+    with pytest.raises(ConfigError, match="names /mnt/models/mine, which only this machine has"):
         pairgen.push(broken, "hf://me/student")
     with pytest.raises(ConfigError, match="is a training run: push it to hf://me/student"):
         pairgen.push(run, "hf://datasets/me/student")

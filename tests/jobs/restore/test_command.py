@@ -113,7 +113,7 @@ def test_another_model_and_other_options_are_refused(call, tmp_path, sd21_folder
         assert code == 2 and words in err and err.splitlines()[-1].startswith("Error: "), err
     other = write_student(tmp_path / "other", sd21_folder)
     code, _, err = call("--images=in", "--out=out", model=other)
-    assert code == 2 and "asked for now: another model. Give another --out." in err
+    assert code == 2 and "now you ask for: another model. Give another --out." in err
     # A copy elsewhere is the same model, and how it is computed does not matter.
     copied = shutil.copytree(student, tmp_path / "copied")
     assert call("--images=in", "--out=out", "--batch-size=2", model=copied)[0] == 0

@@ -153,7 +153,9 @@ def test_receipts_tell_the_prompts_and_a_run_goes_on(student, tmp_path, by_clip,
         ({"tagger": OWN, "tagger_model": "", "tagger_options": {}}, "another tagger"),
         ({"tagger": "", "tagger_model": "", "tagger_options": {}}, "no tagger"),
     ):
-        with pytest.raises(PlanMismatchError, match=f"asked for now: {reason}. Give another --out"):
+        with pytest.raises(
+            PlanMismatchError, match=f"now you ask for: {reason}. Give another --out"
+        ):
             pairgen.restore(**{**asked, **options})
     moved.write_text("other\nwords\n")
     with pytest.raises(PlanMismatchError, match="another tagger"):
