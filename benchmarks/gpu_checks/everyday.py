@@ -44,7 +44,7 @@ def check(setting: Setting) -> Iterator[Row]:
             model="tiny",
             num_prompts=num // 4,
             steps=f"{steps},{2 * steps}",
-            reference_steps=20 if setting.small else 200,
+            reference_steps=40 if setting.small else 200,
             tolerance=0.99 if setting.small else 0.05,
             out=str(setting.folder / "calibration"),
         ),
