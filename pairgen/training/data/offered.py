@@ -100,7 +100,8 @@ def open_offered(urls: Sequence[str], plans: Sequence[Plan]) -> list[OfferedSet]
     """Read the plans of the overlays beside each dataset; those of other datasets are left out."""
     found = []
     for url, plan in zip(urls, plans, strict=True):
-        own = plan.fingerprint()
+        # Overlays name what the set began with: it may have grown since, and they with it.
+        own = plan.origin
         beside = [(each.url, _plan_of(each)) for each in find_annotations(open_store(url))]
         overlays = [(name, its) for name, its in beside if its and its.recipe.get("parent") == own]
         found.append(OfferedSet(url, plan, overlays))
