@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pairgen.cli.options import complain, echo
+from pairgen.shard_range import ALL_SHARDS
 from pairgen.shards.format import layout
 from pairgen.types import INPUT_NAMES
 from pairgen.wording import command_text, counted, part_text, percent_text, size_text
@@ -39,7 +40,9 @@ def _summary(result: Any, code: int) -> list[str]:
     ]
     if manifest.num_failed:
         reason = next(s.told for r in manifest.receipts for s in r.failed if not s.skipped)
-        retried = "; pairgen repair retries failed images" if has_inputs else ""
+        retried = (
+            "; pairgen repair retries images whose files have not changed" if has_inputs else ""
+        )
         lines.append(
             f"{counted(manifest.num_failed, 'sample')} failed, the first because: {reason}. The "
             "receipts "
@@ -61,7 +64,7 @@ def _summary(result: Any, code: int) -> list[str]:
         lines.append(f"Next: {command_text('pairgen', 'verify', result.store_url)}")
         if "://" not in result.store_url:
             lines.append(f"Look: {command_text('pairgen', 'report', result.store_url)}")
-    else:
+    elif result.shard_range != ALL_SHARDS:
         lines.append(
             f"Part {result.shard_range} is done. Missing shards of other parts: "
             f"{len(manifest.missing):,}."

@@ -251,6 +251,12 @@ def nothing_to_do(
     asked = plan.num_samples if fewer.num_slots is None else fewer.num_slots
     if any(task.start < asked for task in manifest.missing):
         raise fewer
-    log(f"{store.url} {fewer.told}: nothing to do.")
+    if manifest.complete:
+        log(f"{store.url} {fewer.told}: nothing to do.")
+    else:
+        log(
+            f"{store.url} has the {counted(asked, 'sample')} that you ask for: nothing to do. Its "
+            f"plan has {plan.num_samples:,}: to make the others too, give the folder alone."
+        )
     # What others are still to make was not asked for.
     return replace(result_of(store, manifest, False, options, shard_range), num_left=0)

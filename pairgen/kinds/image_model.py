@@ -37,8 +37,12 @@ def recipe_of(model: ModelConfig) -> ImageRecipe:
 
     Raises:
         ConfigError: The model makes images from text.
+        TeacherLoadError: It is no model at all.
     """
     if model.image is None:
+        plugins.call(
+            "teachers", model.teacher, "describe", location=model.location, **model.options
+        )
         raise ConfigError(f"{model.name} makes images from text, not from images.")
     return model.image
 

@@ -35,7 +35,11 @@ def test_what_would_have_to_be_made_is_refused(tmp_path: Path) -> None:
     assert "--num-samples can grow but not shrink (was 30, got 20)" in said
     said, codes = run_many(tmp_path, [*first, "--num-samples=16"])
     assert codes == [0], said
-    assert "has 30 samples already, 16 were asked for: nothing to do." in said
+    told = "has the 16 samples that you ask for: nothing to do. Its plan has 30: to make the others"
+    assert told in said and "of other parts" not in said
+    # As it says.
+    said, codes = run_many(tmp_path, ["ode", "--out", "set"])
+    assert codes == [0] and "30 of 30 samples" in said
 
 
 def test_images_that_were_there_first_are_enough(tmp_path: Path) -> None:

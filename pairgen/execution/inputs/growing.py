@@ -62,7 +62,7 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
         for target, rows, each in zip(targets, known.rows, samples_in_lists(plan), strict=True)
     ]
     if known.missing or found != planned:
-        message = _told_missing(plan, known)
+        message = _told_missing(plan, known, given)
         if known.new or not all(map(store.exists, image_lists(plan))):
             raise PlanMismatchError(message)
         given_text = counted(len(given), "was", "were")
@@ -107,14 +107,17 @@ def _standing(
         return num_images
 
 
-def _told_missing(plan: Plan, known: KnownImages) -> str:
+def _told_missing(plan: Plan, known: KnownImages, given: PlannedImages) -> str:
     lacks = "whose list is lost"
     if known.missing:
-        lacks = f"of which {len(known.missing):,} are not among those given: {known.missing[0]!r}"
-        lacks += " and others" if len(known.missing) > 1 else ""
+        first, others = known.missing[0], len(known.missing) - 1
+        # An image of that name is another image if its bytes are others.
+        changed = any(given[row].file.name == first for row in known.new)
+        lacks = f"of which {counted(len(known.missing), 'is', 'are')} not among those given: "
+        lacks += f"{first!r}{', whose content has changed' * changed}{' and others' * bool(others)}"
     return (
         f"The folder holds a dataset of {num_images(plan):,} other images, {lacks}. To add images, "
-        "give all that it has, and the new ones; or give another --out."
+        "give all that it has, unchanged, and the new ones; or give another --out."
     )
 
 

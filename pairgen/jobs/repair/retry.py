@@ -25,6 +25,32 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
     yield from (receipt for receipt in failed if _gains(images, receipt))
 
 
+def changed_since(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> list[str]:
+    """Return the names of images that failed and whose files have another size than planned.
+
+    Args:
+        store: The dataset folder, with sound lists of images.
+        plan: The dataset's plan.
+        receipts: Receipts of sound shards.
+    """
+    failed = [slot.index for each in receipts for slot in each.failed if not slot.skipped]
+    if plan.kind not in ("degrade", "collect") or is_painted(plan) or not failed:
+        return []
+    images = open_images(plan, store)
+    files = [images.of_slot(index).image.file for index in failed]
+    return list(dict.fromkeys(file.name for file in files if _has_changed(file)))
+
+
+def _has_changed(image: ImageFile) -> bool:
+    """Return whether an image or its partner is there with another size than planned."""
+    if image.partner is not None and _has_changed(image.partner):
+        return True
+    try:
+        return image.kind == "file" and image.num_container_bytes() != image.num_bytes
+    except (OSError, PairgenError):
+        return False
+
+
 def _gains(images: ImageList, receipt: Receipt) -> bool:
     """Return whether an image that failed, and all others of the shard, can be read now."""
     missing = {slot.index for slot in receipt.failed if not slot.skipped}

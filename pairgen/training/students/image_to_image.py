@@ -64,7 +64,9 @@ class ImageToImage:
     def announcement(self) -> str:
         """What the user is told before the data are read."""
         num = self.run.config.num_grid_prompts
-        return f"Validation grids show the first {num} samples of {self.run.config.data[0]}."
+        return (
+            f"Validation grids show the first samples of {self.run.config.data[0]}, {num} at most."
+        )
 
     @property
     def next_command(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import pairgen
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.jobs.restore.pixels import picture_index, reflected
 from pairgen.jobs.restore.restorer import Restorer
 from pairgen.kinds.image_model import load_image_model
@@ -114,6 +114,8 @@ def test_what_is_no_picture_and_what_does_not_restore_is_refused(student, tmp_pa
         Restorer(student, color_fix="nofix")
     with pytest.raises(ConfigError, match="makes images from text, not from images"):
         Restorer("tiny")
+    with pytest.raises(TeacherLoadError, match="is not a model in diffusers layout"):
+        Restorer(tmp_path)
     edges = write_student(tmp_path / "edges", sd15_folder, kind="conditional")
     with pytest.raises(ConfigError, match="edges does not restore"):
         Restorer(edges)

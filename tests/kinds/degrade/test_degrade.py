@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import random
 import threading
 import zlib
@@ -217,7 +218,7 @@ def test_verify_finds_an_altered_picture_and_repair_makes_it_again(photographs, 
     assert_clean(out)
 
 
-def test_a_changed_source_fails_its_slots_and_hurts_no_other(photographs, tmp_path):
+def test_a_changed_source_fails_its_slots_and_hurts_no_other(photographs, tmp_path, caplog):
     folder = tmp_path / "photos"
     folder.mkdir()
     for path in photographs.glob("*.png"):
@@ -234,6 +235,9 @@ def test_a_changed_source_fails_its_slots_and_hurts_no_other(photographs, tmp_pa
     assert "bytes, planned with" in failed[1]
     assert "No such file" in failed[2]
     assert samples(out) == [expected[0], *expected[3:]]
+    with caplog.at_level(logging.INFO, logger="pairgen"):
+        assert pairgen.repair(out, executor="serial").num_failed == 2
+    assert "1 image that failed has changed since the plan was made, such as 1.png" in caplog.text
     # Away altogether, as on a disk that is not mounted: nothing is lost.
     before = shas(out)
     folder.rename(tmp_path / "away")

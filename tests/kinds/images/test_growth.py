@@ -189,6 +189,10 @@ def test_what_is_smaller_or_lacks_images_changes_nothing(images, tmp_path):
     (images / "d.png").unlink()
     with pytest.raises(PlanMismatchError, match=r"3 other images, of which 1 .*: 'd\.png'\."):
         degrade(images, out)
+    paint(images, "d", side=56)
+    changed = r"of which 1 is not among those given: 'd\.png', whose content has changed\. To add"
+    with pytest.raises(PlanMismatchError, match=changed):
+        degrade(images, out)
     with pytest.raises(PlanMismatchError, match=r"these differ: crops"):
         pairgen.degrade(out=str(out), crops="tiled", executor="serial")
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == whole
