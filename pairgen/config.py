@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except MalformedError as error:
         raise ConfigError(f"The file {path} is not valid YAML: {error}.") from None
     except OSError as error:
-        reason = str(error).rstrip(".")
+        reason = error.strerror or str(error).rstrip(".")
         raise ConfigError(f"The file {path} cannot be read: {reason}.") from None
     if data is None:
         return {}

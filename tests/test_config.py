@@ -27,7 +27,10 @@ def test_a_yaml_file_is_a_mapping(tmp_path):
     ("content", "message"),
     [
         ("steps: [20\n", "is not valid YAML"),
-        ("steps: 1\n  cfg: 2\n", "is not valid YAML"),
+        (
+            "steps: 1\n  cfg: 2\n",
+            "is not valid YAML: mapping .* not allowed here, in line 2, column 6",
+        ),
         ("model: !!python/object/apply:os.getcwd []\n", "is not valid YAML"),
         ("just words\n", "must hold `key: value` lines"),
         ("- 1\n- 2\n", "must hold `key: value` lines"),

@@ -18,6 +18,7 @@ from pairgen.cli.options import (
 from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED, over_limit, rejected_share
 from pairgen.config import command_options
 from pairgen.jobs.restore.options import RestoreConfig
+from pairgen.wording import part_text
 
 
 @command()
@@ -43,7 +44,7 @@ def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
 
     done = run_restore(merged, say)
     num_standing = done.num_before + done.num_made
-    echo(f"{num_standing:,} of {done.num_pictures:,} pictures restored: {done.url}")
+    echo(f"{part_text(num_standing, done.num_pictures, 'picture')} restored: {done.url}")
     if done.rejected:
         first = done.rejected[0]
         echo(

@@ -34,7 +34,15 @@ def load_yaml(text: str | bytes) -> Any:
         finally:
             loader.dispose()
     except (yaml.YAMLError, *_RAISED) as error:
-        raise MalformedError(" ".join(str(error).split()) or type(error).__name__) from None
+        raise MalformedError(_told(error)) from None
+
+
+def _told(error: Exception) -> str:
+    """Return what is wrong, and where; the library's own text quotes lines in the midst."""
+    if not isinstance(error, yaml.MarkedYAMLError) or (mark := error.problem_mark) is None:
+        return " ".join(str(error).split()) or type(error).__name__
+    told = ", ".join(filter(None, (error.context, error.problem)))
+    return f"{' '.join(told.split())}, in line {mark.line + 1}, column {mark.column + 1}"
 
 
 class _Loader(yaml.SafeLoader):

@@ -190,8 +190,8 @@ def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str
     done = receipts.done.values()
     num_bytes = sum(each.num_bytes for each in done)
     rows = [
-        (f"of {plan.num_samples:,} samples", f"{num_samples:,}"),
-        (f"of {plan.num_shards:,} shards", f"{len(done):,}"),
+        (f"of {counted(plan.num_samples, 'sample')}", f"{num_samples:,}"),
+        (f"of {counted(plan.num_shards, 'shard')}", f"{len(done):,}"),
         ("in tars", size_text(num_bytes)),
     ]
     if rate := rate_at_work(list(done)):

@@ -134,6 +134,8 @@ class Loader(OnlyIterated, Shown):
         choice("device", self._device.type, DEVICES)
         if self._device.type == "cuda" and not torch.cuda.is_available():
             raise ConfigError("device is 'cuda', but no CUDA device is found.")
+        if isinstance(fields, str):
+            raise ConfigError(f"fields must be a list of names, such as [{fields!r}].")
         chosen = training_sets(datasets)
         condition = parse_where(where) if where else None
         wanted = {*fields, *facts}

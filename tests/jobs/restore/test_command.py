@@ -215,7 +215,7 @@ def test_a_picture_that_is_not_finite_is_named_and_not_written(call, tmp_path, s
     save_picture(tmp_path / "in/a.png")
     broken = write_student(tmp_path / "broken", location)
     code, out, _ = call("--images=in", "--out=out", model=broken)
-    assert code == 3 and "0 of 1 pictures restored" in out and "that is not finite" in out
+    assert code == 3 and "0 of 1 picture restored" in out and "that is not finite" in out
     assert files_of(tmp_path / "out") == {}
 
 
