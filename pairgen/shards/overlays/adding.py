@@ -33,6 +33,11 @@ _ADDED = (
     (r"txt|caption\.txt", f"pairgen annotate {DIR} --add caption --model MODEL"),
     (r"tag\.txt", f"pairgen annotate {DIR} --add tags --set table=FILE"),
 )
+# Decoded from the end points of a set of pairs, HR and LR together.
+_DECODED = (
+    (r"lr(\d+)\.png", f"pairgen degrade --from-ode {DIR} --overlay --scales {{0}}"),
+    (r"png", f"pairgen degrade --from-ode {DIR} --overlay"),
+)
 # What no overlay can add: it comes with the dataset.
 _MADE = (
     (r"noise\.npy", "pairgen ode"),
@@ -57,6 +62,16 @@ def adding_command(name: str, folder: str = DIR, model: str = "") -> str:
     """
     given = {DIR: shlex.quote(folder), ENCODER: f" --model {shlex.quote(model)}" if model else ""}
     return re.sub(f"{DIR}|{ENCODER}", lambda found: given[found[0]], _first(name, _ADDED))
+
+
+def decoding_command(name: str, folder: str = DIR) -> str:
+    """Return the command that adds an image to a set of pairs; empty if none is known.
+
+    Args:
+        name: The member.
+        folder: The set, made by `pairgen ode`.
+    """
+    return _first(name, _DECODED).replace(DIR, shlex.quote(folder))
 
 
 def encoder_of(plan: Plan, model: str = "") -> str:

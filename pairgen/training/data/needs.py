@@ -7,7 +7,14 @@ from typing import Any
 from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Need, Needs
-from pairgen.shards.overlays.adding import DIR, MODEL, adding_command, encoder_of, making_command
+from pairgen.shards.overlays.adding import (
+    DIR,
+    MODEL,
+    adding_command,
+    decoding_command,
+    encoder_of,
+    making_command,
+)
 from pairgen.shards.overlays.overlay import offered_by
 from pairgen.training.data.offered import OfferedSet
 
@@ -110,8 +117,18 @@ def compare(
         if offered and not by and not all(map(adding_command, need.any_of)):
             # What can be added is computed from what cannot, which is not there.
             adding = ()
+        if offered and not by and not adding and offered.plan.kind == "ode":
+            adding = _known(_decoding(name, needs, folder) for name in need.any_of)
         found.append(Met(need.any_of, by, adding, making, need.note, need.without))
     return found
+
+
+def _decoding(name: str, needs: Needs, folder: str) -> str:
+    """Return the command that adds an image to a set of pairs; that for LR also adds HR."""
+    if not (command := decoding_command(name, folder)):
+        return ""
+    named = (each for need in needs.members for each in need.any_of if each.startswith("lr"))
+    return next(filter(None, (decoding_command(each, folder) for each in named)), command)
 
 
 def _known(commands: Iterable[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pairgen.shards.storage.store import open_store
 from pairgen.training.data.needs import check_needs
 from pairgen.training.data.offered import open_offered
 from tests.annotated_sets import picture_plan, write_pictures
-from tests.runs import run
+from tests.runs import run, run_many
 from tests.small_sets import make_plan, overlay_plan, write_overlay, write_set
 
 NEEDY, ENCODED = "tests.needy_method", "tests.encoded_method"
@@ -95,6 +95,19 @@ def test_each_sub_set_of_a_folder_has_a_column(tmp_path: Path) -> None:
     for url in urls:
         assert has(found, url)["lr4.png"] == ""
     assert all(f"{url}: no. Make another dataset:" in one_line(found) for url in urls)
+
+
+def test_a_set_of_pairs_is_given_images_by_the_command_that_is_told(tmp_path: Path) -> None:
+    out = tmp_path / "pairs"
+    pairgen.ode(model="tiny", steps=1, num_samples=2, out=str(out), executor="serial")
+    (found,) = run_methods("osediff", [str(out)])
+    command = f"pairgen degrade --from-ode {out} --overlay --scales 4"
+    (column,) = found.columns
+    assert [row.adding for row in column.rows][:2] == [(command,), (command,)]
+    said, codes = run_many(tmp_path, command.split()[1:])
+    assert codes == [0], said
+    held = has(run_methods("osediff", [str(out)]), out)
+    assert held["png or jpg or webp"] == held["lr4.png"] == "degraded"
 
 
 def test_a_set_has_what_it_or_an_annotation_has(photos: Path, tmp_path: Path) -> None:
