@@ -33,11 +33,8 @@ _ADDED = (
     (r"txt|caption\.txt", f"pairgen annotate {DIR} --add caption --model MODEL"),
     (r"tag\.txt", f"pairgen annotate {DIR} --add tags --set table=FILE"),
 )
-# Decoded from the end points of a set of pairs, HR and LR together.
-_DECODED = (
-    (r"lr(\d+)\.png", f"pairgen degrade --from-ode {DIR} --overlay --scales {{0}}"),
-    (r"png", f"pairgen degrade --from-ode {DIR} --overlay"),
-)
+# Decoded from the end points of a set of pairs, together with HR.
+_DECODED = ((r"lr(\d+)\.png", f"pairgen degrade --from-ode {DIR} --overlay --scales {{0}}"),)
 # What no overlay can add: it comes with the dataset.
 _MADE = (
     (r"noise\.npy", "pairgen ode"),
@@ -65,7 +62,7 @@ def adding_command(name: str, folder: str = DIR, model: str = "") -> str:
 
 
 def decoding_command(name: str, folder: str = DIR) -> str:
-    """Return the command that adds an image to a set of pairs; empty if none is known.
+    """Return the command that adds LR, and HR with it, to a set of pairs; empty for other members.
 
     Args:
         name: The member.

@@ -19,6 +19,8 @@ from pairgen.shards.overlays.overlay import offered_by
 from pairgen.training.data.offered import OfferedSet
 
 NOISE, TEXT = "noise.npy", "txt"
+# HR, as `pairgen degrade` adds it to a set of pairs.
+HR = "png"
 # Members that are computed from texts.
 OF_TEXTS = ("txt_emb.npy", "pooled_emb.npy", "clip_text.npy")
 
@@ -124,11 +126,14 @@ def compare(
 
 
 def _decoding(name: str, needs: Needs, folder: str) -> str:
-    """Return the command that adds an image to a set of pairs; that for LR also adds HR."""
-    if not (command := decoding_command(name, folder)):
+    """Return the command that adds HR and LR to a set of pairs; empty for a method without LR.
+
+    Such a one learns from real images, not from those of a teacher.
+    """
+    if not (name == HR or decoding_command(name)):
         return ""
-    named = (each for need in needs.members for each in need.any_of if each.startswith("lr"))
-    return next(filter(None, (decoding_command(each, folder) for each in named)), command)
+    named = (each for need in needs.members for each in need.any_of)
+    return next(filter(None, (decoding_command(each, folder) for each in named)), "")
 
 
 def _known(commands: Iterable[str]) -> tuple[str, ...]:
