@@ -119,7 +119,8 @@ def print_codi(kinds: Mapping[str, int], ranks: int, cards: Sequence[str]) -> No
         print(row([name, f"{whole:,}", f"{trained:,}", share(trained, whole)]))
     published = share(PUBLISHED_BRANCH, PUBLISHED_ALL)
     print(row(["PE-CoDi as published", "1.22 billion", "364 million", published]))
-    print("\nThe last row comes from a note about the paper, arXiv:2310.01407, that we have not verified.")
+    note = "a note about the paper, arXiv:2310.01407, that we have not verified"
+    print(f"\nThe last row comes from {note}.")
     print("\nCoDi, GB: text encoder, VAE, network, branch, the average and theta^-:\n")
     print(head(["training", "optimizer", "in all", *cards]))
     adapters = {f"CoDi {kind}": codi("SD1.5", ALL, rank) for kind, rank in kinds.items() if rank}
