@@ -170,7 +170,7 @@ def stop_on_signal(
             raise KeyboardInterrupt
         if number == signal.SIGTERM and grace is not None:
             stop.give_notice(grace)
-            events.note(f"Stopping within {grace:g} s: work that takes longer is dropped.")
+            events.note(f"Stopping within {grace:g} s: shards and pictures that take longer are dropped.")
         else:
             stop.set()
             events.note(message)
