@@ -170,7 +170,7 @@ def stop_on_signal(
             raise KeyboardInterrupt
         if number == signal.SIGTERM and grace is not None:
             stop.give_notice(grace)
-            events.note(f"Stopping within {grace:g} s: shards and pictures that take longer are dropped.")
+            events.note(f"Stopping within {grace:g} s: what takes longer will be dropped.")
         else:
             stop.set()
             events.note(message)
