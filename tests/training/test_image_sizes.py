@@ -74,7 +74,7 @@ def test_pictures_that_the_vae_cannot_take_are_refused(sd15_folder, method):
     check_vae(sd15_folder, method, 48, 64)
     told = (
         "^png of set must have sides that are multiples of 2 px for the VAE of sd15, got 64 x 47 "
-        "px: make the set anew, or read parts of it by crop=N, a multiple of 2.$"
+        "px: make the set again, or train on crops of it with crop=N, a multiple of 2.$"
     )
     with pytest.raises(ConfigError, match=told):
         check_vae(sd15_folder, method, 47, 64)

@@ -246,7 +246,7 @@ def test_what_is_no_whole_pair_set_is_refused(pairs: Path, tmp_path: Path) -> No
     pairgen.annotate(pairs, add="tests.latent_annotator", out=str(texts), executor="serial")
     with pytest.raises(PlanMismatchError, match="holds the overlay of an annotator"):
         pairgen.degrade(from_ode=str(pairs), overlay=True, out=str(texts))
-    with pytest.raises(PlanMismatchError, match="holds the overlay that another program has made"):
+    with pytest.raises(PlanMismatchError, match="holds an overlay of another program, not of"):
         pairgen.annotate(pairs, add="tests.latent_annotator", out=str(overlay))
     (pairs / "__meta__/shards/00002.json").unlink()
     with pytest.raises(ConfigError, match=r"00002.tar of .* has not been made yet"):

@@ -228,7 +228,7 @@ def test_a_crop_that_cannot_be_painted_is_refused(tmp_path):
         ({"split": "train"}, r"painted\.split \(was held-out, got train\)"),
         ({"seed": 2}, r"seed \(was 1, got 2\)"),
         ({"size": 32}, r"size \(was 64, got 32\)"),
-        ({"images": "package:photographs", "size": 64}, "images "),
+        ({"images": "package:photographs", "size": 64}, "cannot add other images"),
     ],
 )
 def test_other_pictures_are_another_set(held_out, option, told):
