@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pairgen.model_config import find_model
 
+# Numbers of steps behind a model.
 _STEPS = re.compile(r"\d+(?:,\d+)*")
 
 

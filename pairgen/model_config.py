@@ -31,7 +31,6 @@ RUN_FILE = "config.yaml"
 CHAIN_FILE = "chain.json"
 # Same format as `cfg` of `pairgen ode`.
 GUIDANCE_SCALES = (0.0, 100.0)
-# Numbers of steps behind a model.
 DTYPES = ("float32", "float16", "bfloat16")
 
 

@@ -147,16 +147,15 @@ def picture_member(members: Mapping[str, Spec], name: str = "") -> str:
     pictures = sorted(each for each in members if each.rpartition(".")[2] in PICTURES)
     if not pictures:
         raise ConfigError(
-            "The set has no images. To a set of pairs, `pairgen degrade --from-ode SET --overlay` "
-            "adds them."
+            "The set has no images to annotate: of a set of pairs, `pairgen collect --from-ode "
+            "SET` makes a dataset of its images."
         )
+    found = ", ".join(pictures)
     if not name:
         name = next((each for each in PICTURES if each in members), "")
         if not name:
-            found = ", ".join(pictures)
             raise ConfigError(f"The set has no {', '.join(PICTURES)}; its images are {found}.")
     if name not in pictures:
-        found = ", ".join(pictures)
         raise ConfigError(
             f"The set has no image {name!r}{did_you_mean(name, pictures)}; its images are {found}."
         )

@@ -40,6 +40,7 @@ def recipe_of(model: ModelConfig) -> ImageRecipe:
         TeacherLoadError: It is no model at all.
     """
     if model.image is None:
+        # Of a folder without a model, this says so.
         plugins.call(
             "teachers", model.teacher, "describe", location=model.location, **model.options
         )

@@ -60,6 +60,16 @@ def test_wrong_options_and_sets_are_refused(parent: Path) -> None:
     assert not Path(f"{parent}.annotations").exists()
 
 
+def test_pairs_are_annotated_as_the_message_says(tmp_path: Path) -> None:
+    pairs, images = str(tmp_path / "pairs"), str(tmp_path / "images")
+    pairgen.ode(model="tiny", steps=1, num_samples=2, out=pairs, executor="serial")
+    with pytest.raises(ConfigError, match=r"no images to annotate: .*--from-ode"):
+        pairgen.annotate(pairs, add="canny", executor="serial")
+    pairgen.collect(from_ode=pairs, size=64, out=images, executor="serial")
+    pairgen.annotate(images, add="canny", executor="serial")
+    assert len(samples(Path(f"{images}.annotations/canny"))) == 2
+
+
 def test_a_sketch_is_white_where_nothing_is_darker_than_around_it() -> None:
     flat = np.full((16, 16, 3), 90, np.uint8)
     assert (sketch(flat, 2.0) == 255).all()

@@ -1,82 +1,81 @@
-"""Find shards of images to remake because images that failed can be read now."""
+"""Look again at images that failed: shards to remake because they can be read now, or why not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 from pairgen.errors import PairgenError
 from pairgen.receipts import Receipt
-from pairgen.shards.format.planned_images import ImageList, is_painted, open_images
+from pairgen.shards.format.planned_images import is_painted, open_images
 from pairgen.shards.storage.store import Store
 from pairgen.sources.image_file import ImageFile
 from pairgen.types import Plan
 
-
-def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Iterator[Receipt]:
-    """Yield the receipts of shards that would gain a sample and lose none.
-
-    Args:
-        store: The dataset folder, with sound lists of images.
-        plan: The dataset's plan.
-        receipts: Receipts of sound shards.
-    """
-    failed = [receipt for receipt in receipts if any(not slot.skipped for slot in receipt.failed)]
-    if plan.kind not in ("degrade", "collect") or is_painted(plan) or not failed:
-        return
-    images = open_images(plan, store)
-    yield from (receipt for receipt in failed if _gains(images, receipt))
+# As planned; of another size than planned; or not to be read.
+State = Literal["there", "changed", "away"]
 
 
-def changed_since(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> list[str]:
-    """Return the names of images that failed and whose files have another size than planned.
+def look_again(
+    store: Store, plan: Plan, receipts: Iterable[Receipt]
+) -> tuple[list[Receipt], list[str]]:
+    """Look at the images of shards with failed samples, each image once.
 
     Args:
         store: The dataset folder, with sound lists of images.
         plan: The dataset's plan.
         receipts: Receipts of sound shards.
+
+    Returns:
+        The receipts of shards that would gain a sample and lose none, and the names of images that
+        failed and whose files have changed since.
     """
-    failed = [slot.index for each in receipts for slot in each.failed if not slot.skipped]
+    failed = [receipt for receipt in receipts if _missing(receipt)]
     if plan.kind not in ("degrade", "collect") or is_painted(plan) or not failed:
-        return []
+        return [], []
     images = open_images(plan, store)
-    files = [images.of_slot(index).image.file for index in failed]
-    return list(dict.fromkeys(file.name for file in files if _has_changed(file)))
+    states: dict[int, State] = {}
+
+    def state_of(index: int) -> State:
+        found = images.of_slot(index)
+        if found.row not in states:
+            states[found.row] = _state(found.image.file)
+        return states[found.row]
+
+    gaining = [receipt for receipt in failed if _gains(receipt, state_of)]
+    changed = [
+        images.of_slot(index).image.file.name
+        for receipt in failed
+        for index in _missing(receipt)
+        if state_of(index) == "changed"
+    ]
+    return gaining, list(dict.fromkeys(changed))
 
 
-def _has_changed(image: ImageFile) -> bool:
-    """Return whether an image or its partner is there with another size than planned."""
-    if image.partner is not None and _has_changed(image.partner):
-        return True
-    try:
-        return image.kind == "file" and image.num_container_bytes() != image.num_bytes
-    except (OSError, PairgenError):
-        return False
+def _missing(receipt: Receipt) -> list[int]:
+    return [slot.index for slot in receipt.failed if not slot.skipped]
 
 
-def _gains(images: ImageList, receipt: Receipt) -> bool:
+def _gains(receipt: Receipt, state_of: Callable[[int], State]) -> bool:
     """Return whether an image that failed, and all others of the shard, can be read now."""
-    missing = {slot.index for slot in receipt.failed if not slot.skipped}
+    missing = set(_missing(receipt))
     skipped = {slot.index for slot in receipt.failed if slot.skipped}
-    readable: dict[int, bool] = {}
     gains = False
     for index in range(receipt.start, receipt.stop):
-        found = images.of_slot(index)
-        row = found.row
-        if row not in readable:
-            readable[row] = _is_there(found.image.file)
+        is_there = state_of(index) == "there"
         if index in missing:
-            gains |= readable[row]
-        elif index not in skipped and not readable[row]:
+            gains |= is_there
+        elif index not in skipped and not is_there:
             # Perhaps a folder is not mounted: samples of this image could not be remade.
             return False
     return gains
 
 
-def _is_there(image: ImageFile) -> bool:
-    """Return whether an image and its partner are where the plan says, with their planned sizes."""
-    if image.partner is not None and not _is_there(image.partner):
-        return False
+def _state(image: ImageFile) -> State:
+    """Return the state of an image and its partner: there only if both are."""
+    if image.partner is not None and (state := _state(image.partner)) != "there":
+        return state
     try:
         num_bytes = image.num_container_bytes()
     except (OSError, PairgenError):
         # The latter, where its URL may not be read, or was recorded without its secrets.
-        return False
-    return image.kind != "file" or num_bytes == image.num_bytes
+        return "away"
+    return "changed" if image.kind == "file" and num_bytes != image.num_bytes else "there"

@@ -15,7 +15,7 @@ from pairgen.execution.run_result import RunResult
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.repair.options import RepairConfig
-from pairgen.jobs.repair.retry import changed_since, worth_retrying
+from pairgen.jobs.repair.retry import look_again
 from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.continuing import planned_options
@@ -91,15 +91,16 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     bad = shards_to_redo(report, plan.kind)
     if bad:
         say(f"Remaking {part_text(len(bad), report.num_shards, 'shard')}.")
-    sound = [receipt for shard, receipt in receipts.items() if shard not in bad]
-    tried_again = [receipt.shard_index for receipt in worth_retrying(store, plan, sound)]
+    sound = (receipt for shard, receipt in receipts.items() if shard not in bad)
+    gaining, changed = look_again(store, plan, sound)
+    tried_again = [receipt.shard_index for receipt in gaining]
     if tried_again:
         more = " more" * bool(bad)
         shards = counted(len(tried_again), "shard")
         say(f"Remaking {shards}{more} because some of their samples failed.")
     if not (bad or tried_again):
         say(f"Nothing to remake in {counted(report.num_shards, 'shard')}.")
-    if changed := changed_since(store, plan, sound):
+    if changed:
         say(
             f"{counted(len(changed), 'image that failed has', 'images that failed have')} changed "
             f"since the plan was made, such as {changed[0]}: restore the old content, or make "

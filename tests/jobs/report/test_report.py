@@ -43,7 +43,9 @@ def test_the_page_of_a_set_shows_its_samples_and_says_how_many(gaussian: Path) -
     titles = [chart["title"] for chart in data["charts"]]
     assert titles[-1] == "Samples per second" and "Prompt index" not in titles
     rates = data["charts"][-1]["bins"]
-    assert 2 <= len(rates) <= 24 and sum(each["y"] > 0 for each in rates) >= 1
+    assert len(rates) == min(12, len(list(gaussian.glob("train/*.tar")))) > 1
+    # The last shard ended in the last of them.
+    assert rates[-1]["y"] > 0
     (guidance,) = (each for each in data["charts"] if each.get("column") == "guidance_scale")
     assert guidance["title"] == "Guidance scale"
     assert guidance["bars"] == [{"name": "3", "count": 12}, {"name": "8", "count": 12}]
